@@ -1,0 +1,1 @@
+"""Expeditor: a small, durable, AWS-compatible serverless region on one machine."""

@@ -1,0 +1,78 @@
+"""What the interpreter asks for: data that only the engine performs, after the journal has the event behind it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from expeditor.payloads import JSONValue
+
+
+class ExecutionStatus(StrEnum):
+    """AWS's names. Source: API_DescribeExecution."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    ABORTED = "ABORTED"
+    PENDING_REDRIVE = "PENDING_REDRIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleTask:
+    """Perform one attempt of a Task state.
+
+    Attributes:
+        task_id: unique within the execution, also across retries; the outcome's event names it.
+        resource: the ``Resource`` as written, such as a function ARN or ``arn:aws:states:::sns:publish``.
+        parameters: the effective input.
+        token: task token for ``.waitForTaskToken`` and activities, else None.
+        heartbeat_seconds: allowed silence, else None; the engine restarts the timer on each heartbeat.
+        heartbeat_timer_id: that timer, else None.
+    """
+
+    task_id: int
+    resource: str
+    parameters: JSONValue
+    token: str | None = None
+    heartbeat_seconds: float | None = None
+    heartbeat_timer_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTask:
+    """Stop caring for a task: it timed out, its branch lost, or the execution ended."""
+
+    task_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Report ``TimerFired`` at *due_at* or as soon after as possible."""
+
+    timer_id: int
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    """A timer that no longer matters."""
+
+    timer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseExecution:
+    """The execution ended.
+
+    Attributes:
+        output: JSON text when SUCCEEDED, else None.
+        error, cause: when FAILED, ABORTED or TIMED_OUT, as far as known.
+    """
+
+    status: ExecutionStatus
+    output: bytes | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+Command = ScheduleTask | CancelTask | StartTimer | CancelTimer | CloseExecution

@@ -1,0 +1,51 @@
+"""The only place of this package that draws randomness."""
+
+import random
+import secrets
+import uuid
+from typing import Protocol
+
+
+class Ids(Protocol):
+    """A source of identifiers and draws."""
+
+    def uuid(self) -> str:
+        """A random UUID, 36 characters."""
+        ...
+
+    def seed(self) -> bytes:
+        """16 random bytes; an event carries them so that whatever it draws can be replayed."""
+        ...
+
+    def draw(self) -> float:
+        """A number in (0, 1]."""
+        ...
+
+
+class SystemIds:
+    """Randomness of the operating system."""
+
+    def uuid(self) -> str:
+        return str(uuid.uuid4())
+
+    def seed(self) -> bytes:
+        return secrets.token_bytes(16)
+
+    def draw(self) -> float:
+        return 1.0 - random.random()  # noqa: S311 - spreads retries, protects nothing
+
+
+class SeededIds:
+    """The same ids for the same *seed*, in the same order; for simulations and tests."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - repeatability is the point
+
+    def uuid(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def seed(self) -> bytes:
+        return self._random.randbytes(16)
+
+    def draw(self) -> float:
+        return 1.0 - self._random.random()

@@ -1,0 +1,199 @@
+"""One SQLite file, one writer thread, group commit."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import apsw
+
+from expeditor.errors import ExpeditorError
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+class StoreError(ExpeditorError):
+    """The database cannot be used as it stands."""
+
+
+class CommitUnknownError(ExpeditorError):
+    """A commit raised: its rows may or may not be on disk, so whoever waits must re-read before it goes on."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"commit to {path} has an unknown outcome ({reason}); re-read what was written, then retry")
+        self.path = path
+        self.reason = reason
+
+
+class _Work(Generic[T]):
+    """One piece of writing and the future that waits for it."""
+
+    __slots__ = ("future", "run", "value")
+
+    def __init__(self, run: Callable[[apsw.Connection], T], future: "asyncio.Future[T]") -> None:
+        self.run = run
+        self.future = future
+        self.value: T
+
+
+class Database:
+    """Durable tables behind one writer.
+
+    Work that arrives while a commit is in flight joins the next one; its future resolves only when that commit is on
+    disk (WAL, ``synchronous=FULL``). Reads go to a connection of their own, on the caller's thread, and see what is
+    committed. All futures belong to the event loop that called ``open``.
+    """
+
+    def __init__(self, path: Path, writer: apsw.Connection, reader: apsw.Connection) -> None:
+        self.path = path
+        self.reader = reader
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Work[Any]] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._write_until_closed, name=f"writer {path.name}", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, path: Path, migrations: str) -> "Database":
+        """Opens or creates the file and brings it up to date.
+
+        Args:
+            migrations: package that holds the numbered ``.sql`` files, such as ``expeditor.store.migrations``.
+
+        Raises:
+            StoreError: a pragma did not take, or the file was written by a newer release.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer = _connect(path)
+        _migrate(writer, path, migrations)
+        return cls(path, writer, _connect(path))
+
+    def submit(self, run: Callable[[apsw.Connection], T]) -> "asyncio.Future[T]":
+        """Runs *run* in the next commit; the future gives its result once that is on disk.
+
+        What *run* raises reaches only its own future, and nothing it wrote stays. It may run twice, when another
+        piece of the same commit fails, so it must not have effects outside the connection.
+
+        Raises (through the future):
+            CommitUnknownError: the commit itself raised.
+        """
+        future: asyncio.Future[T] = self._loop.create_future()
+        with self._wake:
+            if self._closing:
+                raise StoreError(f"{self.path} is closed; nothing more can be written")
+            self._waiting.append(_Work(run, future))
+            self._wake.notify()
+        return future
+
+    async def close(self) -> None:
+        """Finishes what was submitted and closes the file."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await self._loop.run_in_executor(None, self._thread.join)
+        self.reader.close()
+        self._writer.close()
+
+    def _write_until_closed(self) -> None:
+        while True:
+            with self._wake:
+                while not self._waiting and not self._closing:
+                    self._wake.wait()
+                batch = list(self._waiting)
+                self._waiting.clear()
+            if not batch:
+                return
+            self._commit(batch)
+
+    def _commit(self, batch: list[_Work[Any]]) -> None:
+        """Writes *batch* in one transaction; when a piece raises, the others are written without it."""
+        failures: list[tuple[_Work[Any], BaseException]] = []
+        while batch:
+            failed = self._try_commit(batch)
+            if failed is None:
+                break
+            work, error = failed
+            if work is None:
+                failures.extend((each, error) for each in batch)
+                batch = []
+            else:
+                failures.append((work, error))
+                batch = [each for each in batch if each is not work]
+        self._report(batch, failures)
+
+    def _try_commit(self, batch: list[_Work[Any]]) -> tuple[_Work[Any] | None, BaseException] | None:
+        """None when all of *batch* is on disk, else the piece that failed (None: the commit itself) and why."""
+        connection = self._writer
+        at: _Work[Any] | None = None
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for at in batch:
+                at.value = at.run(connection)
+            at = None
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - the edge of the writer thread: whatever was raised goes to its waiter
+            if not connection.in_transaction:
+                return at, (error if at is not None else self._after_unknown(error))
+            connection.execute("ROLLBACK")
+            return at, (error if at is not None else self._after_unknown(error))
+        return None
+
+    def _after_unknown(self, error: Exception) -> CommitUnknownError:
+        """Drops the connection whose commit raised, as it may disagree with the file."""
+        self._writer.close(True)
+        self._writer = _connect(self.path)
+        return CommitUnknownError(self.path, str(error))
+
+    def _report(self, done: list[_Work[Any]], failures: list[tuple[_Work[Any], BaseException]]) -> None:
+        def resolve() -> None:
+            for work in done:
+                if not work.future.done():
+                    work.future.set_result(work.value)
+            for work, error in failures:
+                if not work.future.done():
+                    work.future.set_exception(error)
+
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(resolve)
+
+
+def _connect(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    _pragma(connection, path, "journal_mode", "wal")
+    _pragma(connection, path, "synchronous", 2)
+    _pragma(connection, path, "foreign_keys", 1)
+    return connection
+
+
+def _pragma(connection: apsw.Connection, path: Path, name: str, value: str | int) -> None:
+    """Sets a pragma and reads it back: SQLite may say yes and do otherwise."""
+    connection.pragma(name, value)
+    actual = connection.pragma(name)
+    if actual != value:
+        raise StoreError(
+            f"{path}: PRAGMA {name} is {actual!r} instead of {value!r}; is the file system writable and local?"
+        )
+
+
+def _migrate(connection: apsw.Connection, path: Path, migrations: str) -> None:
+    """Runs the numbered files above ``user_version``; each carries its own BEGIN and COMMIT."""
+    entries = resources.files(migrations).iterdir()
+    files = sorted((entry for entry in entries if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    version = connection.pragma("user_version")
+    if version > len(files):
+        raise StoreError(
+            f"{path} was written by a newer release (schema {version}, this one knows {len(files)}); "
+            "upgrade, or use another EXPEDITOR_HOME"
+        )
+    for file in files[version:]:
+        connection.execute(file.read_text())
+    if connection.pragma("user_version") != len(files):
+        raise StoreError(f"{path}: a migration did not set user_version to {len(files)}; restore it from a backup")

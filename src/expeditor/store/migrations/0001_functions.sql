@@ -1,0 +1,3 @@
+BEGIN;
+PRAGMA user_version = 1;
+COMMIT;
