@@ -19,3 +19,13 @@ class LimitExceededError(ExpeditorError):
         self.limit = limit
         self.allowed = allowed
         self.actual = actual
+
+
+class ServiceError(ExpeditorError):
+    """A refusal that AWS's API has a name for; the endpoint passes it on as it is.
+
+    Attributes:
+        code: AWS's error code, such as ``ResourceNotFoundException``; the HTTP status follows from botocore's model.
+    """
+
+    code = "ValidationException"
