@@ -1,5 +1,6 @@
 """The only place of this package that draws randomness."""
 
+import hashlib
 import random
 import secrets
 import uuid
@@ -49,3 +50,25 @@ class SeededIds:
 
     def draw(self) -> float:
         return 1.0 - self._random.random()
+
+
+class Draws:
+    """The randomness of one event: the same *seed* gives the same draws in the same order."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._seed = seed
+        self._lazy: random.Random | None = None
+
+    def random(self) -> random.Random:
+        """The generator behind all draws of this event."""
+        if self._lazy is None:
+            self._lazy = random.Random(self._seed)  # noqa: S311 - replayable on purpose; tokens use digest()
+        return self._lazy
+
+    def uuid(self) -> str:
+        """A version 4 UUID."""
+        return str(uuid.UUID(int=self.random().getrandbits(128), version=4))
+
+    def digest(self, label: str) -> str:
+        """64 hexadecimal digits that nobody without the seed can guess, the same for the same *label*."""
+        return hashlib.sha256(self._seed + label.encode()).hexdigest()

@@ -1,13 +1,11 @@
 """What an expression can see while it is evaluated, and how it fails."""
 
-import hashlib
-import random
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
 
+from expeditor.ids import Draws
 from expeditor.payloads import JSONValue
 
 
@@ -32,28 +30,6 @@ class EvaluationError(Exception):
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
-
-
-class Draws:
-    """The randomness of one event: the same *seed* gives the same draws in the same order."""
-
-    def __init__(self, seed: bytes) -> None:
-        self._seed = seed
-        self._lazy: random.Random | None = None
-
-    def random(self) -> random.Random:
-        """The generator behind all draws of this event."""
-        if self._lazy is None:
-            self._lazy = random.Random(self._seed)  # noqa: S311 - replayable on purpose; tokens use digest()
-        return self._lazy
-
-    def uuid(self) -> str:
-        """A version 4 UUID."""
-        return str(uuid.UUID(int=self.random().getrandbits(128), version=4))
-
-    def digest(self, label: str) -> str:
-        """64 hexadecimal digits that nobody without the seed can guess, the same for the same *label*."""
-        return hashlib.sha256(self._seed + label.encode()).hexdigest()
 
 
 @dataclass(slots=True)

@@ -1,1 +1,5 @@
-"""Room cli."""
+"""The command ``expeditor``: one module per noun, imported only when it is called."""
+
+from expeditor.cli.root import main
+
+__all__ = ["main"]

@@ -1,0 +1,62 @@
+"""The command tree: names first, modules only when needed, so that ``--help`` stays quick."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+
+import click
+
+from expeditor.errors import ExpeditorError
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "up": ("expeditor.cli.up", "Start everything: node, services of the application, console."),
+    "order": ("expeditor.cli.order", "Place orders and follow them."),
+    "execution": ("expeditor.cli.execution", "Look at executions of state machines."),
+    "function": ("expeditor.cli.function", "Look at functions, call them, move their aliases."),
+    "topic": ("expeditor.cli.topic", "Publish to topics and see how deliveries stand."),
+    "dlq": ("expeditor.cli.dlq", "Look at dead letters and send them again."),
+    "env": ("expeditor.cli.env", "Print settings for other tools."),
+    "load": ("expeditor.cli.load", "Put a bounded load on the shop and report how it did."),
+}
+"""Every noun: the module that has ``command``, and the line that ``--help`` shows."""
+
+
+class _Tree(click.Group):
+    """A group that imports a command only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.command(cls=_Tree, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="expeditor")
+def _root() -> None:
+    """Instant order processing on one machine: durable, AWS-compatible, nothing to sign up for.
+
+    \b
+    Examples:
+      expeditor up
+      expeditor order create --unit-id chicago-dining-1 --wait
+      expeditor execution list --status FAILED
+    """
+
+
+def main() -> None:
+    """Runs the command line; exit codes: 0 done, 1 failed, 2 misuse, 130 interrupted."""
+    try:
+        _root.main(prog_name="expeditor")
+    except ExpeditorError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
