@@ -1,1 +1,1 @@
-"""Room domain."""
+"""The rules of the shop, pure: orders, money, offers, stock, payments, fraud, vouchers, ownership."""
