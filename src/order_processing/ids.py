@@ -11,7 +11,7 @@ class Ids(Protocol):
     """A source of identifiers and draws."""
 
     def order_id(self) -> str:
-        """An order id nobody can guess: 128 random bits, 22 characters that are safe in URLs and execution names."""
+        """An order id nobody can guess: 128 random bits as 32 hex digits, safe in URLs and execution names."""
         ...
 
     def draw(self) -> float:
@@ -23,7 +23,7 @@ class SystemIds:
     """Randomness of the operating system."""
 
     def order_id(self) -> str:
-        return secrets.token_urlsafe(ORDER_ID_BYTES)
+        return secrets.token_hex(ORDER_ID_BYTES)
 
     def draw(self) -> float:
         return 1.0 - random.random()  # noqa: S311 - spreads retries, protects nothing

@@ -77,7 +77,7 @@ RULES: tuple[Rule, ...] = (
     (50, "the amount is huge", lambda s, p: s.amount_minor >= p.huge_amount_minor),
     (60, "the user ordered often within an hour", lambda s, p: s.orders_of_user_last_hour >= p.orders_per_hour),
 )
-"""Points, reason, condition. The guid prefixes stand for the shop's lists, so that a test order can ask for a verdict."""
+"""Points, reason, condition. The guid prefixes stand for the shop's lists, so a test order can ask for a verdict."""
 
 
 def assess(signals: FraudSignals, policy: FraudPolicy) -> FraudAssessment:

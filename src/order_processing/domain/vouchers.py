@@ -58,7 +58,7 @@ def voucher_code(secret: bytes, order_id: str, number: int) -> str:
 
 
 def code_hash(secret: bytes, code: str) -> str:
-    """What is stored of a code: a keyed hash, 64 hex characters. Hyphens, spaces, case and look-alikes do not matter."""
+    """What is stored of a code: a keyed hash, 64 hex characters; the same however a person types the code."""
     return _keyed(secret, f"hash/{normalized(code)}").hex()
 
 

@@ -1,1 +1,1 @@
-"""Room stores."""
+"""Where orders are kept: one contract, over SQLite or DynamoDB."""

@@ -1,7 +1,7 @@
 """What a store of orders does: reads, and one all-or-nothing commit of writes that are data.
 
-Every write is a condition and an effect that DynamoDB's TransactWriteItems can express; no two writes of one transaction
-may touch the same item.
+Every write is a condition and an effect that DynamoDB's TransactWriteItems can express; no two writes of one
+transaction may touch the same item.
 """
 
 from concurrent.futures import Future
