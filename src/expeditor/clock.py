@@ -25,6 +25,10 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.perf_counter()
 
+    def sleep(self, seconds: float) -> None:
+        """Blocks this thread; for commands that poll, never for the node."""
+        time.sleep(seconds)
+
 
 class ManualClock:
     """A clock that stands still until told to move; for simulations and tests."""

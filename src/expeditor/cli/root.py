@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import click
 
+from expeditor.cli.output import CommandError, ExitCode, say
 from expeditor.errors import ExpeditorError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -52,11 +53,11 @@ def _root() -> None:
 
 
 def main() -> None:
-    """Runs the command line; exit codes: 0 done, 1 failed, 2 misuse, 130 interrupted."""
+    """Runs the command line; see ``ExitCode`` for how it ends."""
     try:
         _root.main(prog_name="expeditor")
     except ExpeditorError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        say(f"error: {error}")
+        sys.exit(error.exit_code if isinstance(error, CommandError) else ExitCode.FAILED)
     except KeyboardInterrupt:
         sys.exit(130)

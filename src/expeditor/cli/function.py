@@ -1,0 +1,108 @@
+"""``expeditor function``: functions, their versions and aliases, through AWS's API."""
+
+import base64
+from typing import Any
+
+import click
+
+from expeditor.cli.clients import aws, operator, told_plainly
+from expeditor.cli.output import CommandError, output_option, say, show, show_rows
+
+
+@click.group()
+def command() -> None:
+    """Look at functions, call them, move their aliases."""
+
+
+@command.command("list")
+@output_option
+def list_(output: str) -> None:
+    """List the functions."""
+    with told_plainly():
+        pages = aws("lambda").get_paginator("list_functions").paginate()
+        rows = [function for page in pages for function in page["Functions"]]
+    show_rows(rows, ("FunctionName", "Handler", "Timeout", "MemorySize", "LastModified"), output)
+
+
+@command.command()
+@click.argument("name")
+@output_option
+def versions(name: str, output: str) -> None:
+    """List the published versions of a function and the aliases that point to them."""
+    with told_plainly():
+        client = aws("lambda")
+        pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+        rows = [version for page in pages for version in page["Versions"]]
+        aliases = client.list_aliases(FunctionName=name)["Aliases"]
+    for row in rows:
+        row["Aliases"] = ",".join(each["Name"] for each in aliases if each["FunctionVersion"] == row["Version"])
+    show_rows(rows, ("Version", "Aliases", "CodeSha256", "LastModified"), output)
+
+
+@command.command()
+@click.argument("name")
+@click.option("--payload", default="{}", show_default=True, help="JSON event, or @FILE.")
+@click.option("--qualifier", help="Version or alias; $LATEST without it.")
+@click.option("--log", "with_log", is_flag=True, help="Show the end of the invocation's log.")
+def invoke(name: str, payload: str, qualifier: str | None, with_log: bool) -> None:
+    """Call a function and print its result."""
+    with told_plainly():
+        answer = aws("lambda").invoke(
+            FunctionName=name,
+            Payload=read_argument(payload),
+            LogType="Tail" if with_log else "None",
+            **({"Qualifier": qualifier} if qualifier else {}),
+        )
+    click.echo(answer["Payload"].read().decode())
+    if with_log:
+        say(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"))
+    if answer.get("FunctionError"):
+        raise CommandError(f"{name} failed; what it raised is printed above")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--request-id", help="Only this invocation.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+def logs(name: str, request_id: str | None, limit: int) -> None:
+    """Print the newest log lines of a function."""
+    query = {"limit": limit} | ({"request_id": request_id} if request_id else {})
+    for line in operator().get(f"functions/{name}/logs", query):
+        click.echo(line)
+
+
+@command.group()
+def alias() -> None:
+    """Aliases: names that point to a version and can be moved."""
+
+
+@alias.command("set")
+@click.argument("name")
+@click.argument("alias_name", metavar="ALIAS")
+@click.argument("version")
+@output_option
+def set_(name: str, alias_name: str, version: str, output: str) -> None:
+    """Point ALIAS of function NAME to VERSION; to roll back, name the earlier version."""
+    with told_plainly():
+        client = aws("lambda")
+        try:
+            answer: dict[str, Any] = client.update_alias(FunctionName=name, Name=alias_name, FunctionVersion=version)
+        except client.exceptions.ResourceNotFoundException:
+            answer = client.create_alias(FunctionName=name, Name=alias_name, FunctionVersion=version)
+    answer.pop("ResponseMetadata", None)
+    show(answer, output)
+
+
+def read_argument(text: str) -> str:
+    """*text*, or what is in the file that ``@FILE`` names.
+
+    Raises:
+        CommandError: the file cannot be read.
+    """
+    if not text.startswith("@"):
+        return text
+    try:
+        with open(text[1:]) as file:  # noqa: PTH123 - `@-` style names stay as the user wrote them
+            return file.read()
+    except OSError as error:
+        raise CommandError(f"cannot read {text[1:]}: {error.strerror}") from error
