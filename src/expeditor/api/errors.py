@@ -1,6 +1,18 @@
-"""Refusals of the endpoint itself, before any room is asked."""
+"""Refusals of the endpoint itself, and how any refusal travels."""
 
+from collections.abc import Mapping
+
+from expeditor.api.model import Shape
 from expeditor.errors import ServiceError
+
+_STATUSES = {
+    "AccessDeniedException": 403,
+    "InternalFailure": 500,
+    "RequestEntityTooLargeException": 413,
+    "RequestHeaderFieldsTooLargeException": 431,
+    "ServiceUnavailableException": 503,
+}
+"""Of codes that no service's model describes."""
 
 
 class ValidationError(ServiceError):
@@ -61,3 +73,17 @@ class InternalError(ServiceError):
 
     def __init__(self, request_id: str) -> None:
         super().__init__(f"internal failure; the node's log has the reason under request id {request_id}")
+
+
+def status_of(errors: Mapping[str, Shape], code: str) -> int:
+    """The HTTP status of a refusal: its error shape's, ours where the model has none, else 400."""
+    shape = errors.get(code)
+    if shape is not None and shape.error is not None:
+        return shape.error.http_status_code
+    return _STATUSES.get(code, 400)
+
+
+def wire_code(errors: Mapping[str, Shape], code: str) -> str:
+    """The name a refusal travels under: ``NotFoundException`` of SNS is ``NotFound``."""
+    shape = errors.get(code)
+    return shape.error.code if shape and shape.error and shape.error.code else code
