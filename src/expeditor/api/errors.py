@@ -60,6 +60,22 @@ class RequestTooLargeError(ServiceError):
         self.allowed = allowed
 
 
+class HeadersTooLargeError(ServiceError):
+    """The head of the request is longer than any AWS client's."""
+
+    code = "RequestHeaderFieldsTooLargeException"
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__(f"the request headers must not be longer than {allowed} bytes")
+        self.allowed = allowed
+
+
+class UnavailableError(ServiceError):
+    """The node cannot tell or do it now; the same call may be made again."""
+
+    code = "ServiceUnavailableException"
+
+
 class AccessDeniedError(ServiceError):
     """The request comes by a way that is not allowed, such as another site's page or an unknown host name."""
 

@@ -30,21 +30,22 @@ BODY_BYTES_MAX = 1_048_576
 """Largest body of a request unless its operation says otherwise; a Step Functions definition may have as much."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpRequest:
-    """One request with its whole body.
+    """One request.
 
     Attributes:
         path: as sent, still percent-encoded.
         query: as sent, without the question mark.
         headers: by lower-case name; the last of a repeated one.
+        body: whole; empty until the head was let in.
     """
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,13 @@ class Operation:
         handle: answers a call; runs on the node's event loop, so it never blocks.
         missing: what it lacks beside AWS's, for the reference page; empty when it is full.
         body_bytes_max: larger bodies are refused before they are read.
+        waits: may take long, so a caller who hangs up cancels it.
     """
 
     handle: Handler
     missing: str = field(default="", kw_only=True)
     body_bytes_max: int = field(default=BODY_BYTES_MAX, kw_only=True)
+    waits: bool = field(default=False, kw_only=True)
 
 
 Operations: TypeAlias = Mapping[str, Operation]

@@ -123,7 +123,7 @@ class Readers:
                 if listed or item is None:
                     problems[before:] = [problem(shape, value, together)]
                     return items
-                _place(problems, before, "member", str(index))
+                _place(problems, before, str(index), "member")
                 if len(problems) >= PROBLEMS_MAX:
                     return items
             return items
