@@ -41,7 +41,7 @@ class _Tree(click.Group):
 
 @click.command(cls=_Tree, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="expeditor")
-def _root() -> None:
+def tree() -> None:
     """Instant order processing on one machine: durable, AWS-compatible, nothing to sign up for.
 
     \b
@@ -55,7 +55,7 @@ def _root() -> None:
 def main() -> None:
     """Runs the command line; see ``ExitCode`` for how it ends."""
     try:
-        _root.main(prog_name="expeditor")
+        tree.main(prog_name="expeditor")
     except ExpeditorError as error:
         say(f"error: {error}")
         sys.exit(error.exit_code if isinstance(error, CommandError) else ExitCode.FAILED)

@@ -1,0 +1,158 @@
+"""What an execution did, state by state, read off its history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from expeditor.console.graph import Mark, Trail
+
+_ATTEMPT_BEGINS = ("LambdaFunctionScheduled", "TaskScheduled", "ActivityScheduled")
+_ATTEMPT_FAILS = ("Failed", "TimedOut", "ScheduleFailed", "StartFailed", "SubmitFailed")
+_END_OF_SCOPE = ("Succeeded", "Started")
+
+
+class Event(Protocol):
+    """A history event as the engine gives it."""
+
+    @property
+    def id(self) -> int:
+        """1 for the first."""
+        ...
+
+    @property
+    def previous_event_id(self) -> int:
+        """0 for the first."""
+        ...
+
+    @property
+    def at(self) -> float:
+        """Instant."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """AWS's event type."""
+        ...
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """AWS's details, by AWS's key."""
+        ...
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try of a task."""
+
+    began_at: float
+    ended_at: float | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+@dataclass(slots=True)
+class Visit:
+    """One stay in a state.
+
+    Attributes:
+        input, output: JSON text.
+        error: why it failed, when it did, even if a catcher took over.
+    """
+
+    name: str
+    kind: str
+    entered_at: float
+    input: str
+    exited_at: float | None = None
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def milliseconds(self) -> float | None:
+        """How long it took; None while it lasts."""
+        return None if self.exited_at is None else round((self.exited_at - self.entered_at) * 1000, 1)
+
+
+def visits(events: Sequence[Event]) -> list[Visit]:
+    """Every stay in a state, in the order they began."""
+    return _read(events)[0]
+
+
+def trail(events: Sequence[Event], is_running: bool) -> Trail:
+    """What to highlight in the machine's picture."""
+    stays, taken = _read(events)
+    marks: dict[str, Mark] = {}
+    for visit in stays:
+        before = marks.get(visit.name)
+        marks[visit.name] = Mark(_state_of(visit, is_running), before.visits + 1 if before else 1)
+    return Trail(marks, frozenset(taken))
+
+
+def _state_of(visit: Visit, is_running: bool) -> str:
+    if visit.exited_at is not None:
+        return "caught" if visit.error and _last_attempt_failed(visit) else "succeeded"
+    if visit.error or visit.kind == "Fail":
+        return "failed"
+    return "running" if is_running else "cancelled"
+
+
+def _last_attempt_failed(visit: Visit) -> bool:
+    return not visit.attempts or visit.attempts[-1].error is not None
+
+
+def _read(events: Sequence[Event]) -> tuple[list[Visit], set[tuple[str | None, str | None]]]:
+    stays: list[Visit] = []
+    owner: dict[int, Visit | None] = {0: None}
+    left_from: dict[int, str | None] = {0: None}
+    taken: set[tuple[str | None, str | None]] = set()
+    for event in events:
+        visit = owner.get(event.previous_event_id)
+        source = left_from.get(event.previous_event_id)
+        if event.type.endswith("StateEntered"):
+            visit = _entered(event)
+            stays.append(visit)
+            taken.add((source, visit.name))
+        elif event.type.endswith("StateExited"):
+            source = event.details["stateExitedEventDetails"]["name"]
+            visit = _exited(event, source, visit, stays)
+            left_from[event.id] = source
+        else:
+            if source is not None and event.type.endswith(_END_OF_SCOPE):
+                taken.add((source, None))
+            if visit is not None:
+                _task_event(event, visit)
+        owner[event.id] = visit
+    return stays, taken
+
+
+def _entered(event: Event) -> Visit:
+    details = event.details["stateEnteredEventDetails"]
+    kind = event.type.removesuffix("StateEntered")
+    return Visit(details["name"], kind, event.at, details.get("input", ""))
+
+
+def _exited(event: Event, name: str, visit: Visit | None, stays: Sequence[Visit]) -> Visit | None:
+    """Closes the stay that ends here: the one this event follows, or for a scope the last open one of that name."""
+    if visit is None or visit.name != name:
+        visit = next((each for each in reversed(stays) if each.name == name and each.exited_at is None), visit)
+    if visit is not None:
+        visit.exited_at = event.at
+        visit.output = event.details["stateExitedEventDetails"].get("output")
+    return visit
+
+
+def _task_event(event: Event, visit: Visit) -> None:
+    if event.type in _ATTEMPT_BEGINS:
+        visit.attempts.append(Attempt(event.at))
+        return
+    ends_badly = event.type.endswith(_ATTEMPT_FAILS)
+    if visit.attempts and (ends_badly or event.type.endswith("Succeeded")) and visit.attempts[-1].ended_at is None:
+        visit.attempts[-1].ended_at = event.at
+    if ends_badly:
+        every = (each for key, each in event.details.items() if key.endswith("EventDetails"))
+        details: dict[str, Any] = next(every, {})
+        visit.error, visit.cause = details.get("error"), details.get("cause")
+        if visit.attempts:
+            visit.attempts[-1].error, visit.attempts[-1].cause = visit.error, visit.cause
