@@ -154,9 +154,10 @@ def _names(
 ) -> dict[str, str]:
     """What ``Ref`` and ``GetAtt`` give for a resource, all known before anything is created."""
     kind = resource["Type"]
-    where = ("Resources", logical_id, "Properties")
     properties = resource.get("Properties", {})
-    name = str(template.resolve(properties.get(_NAME_PROPERTIES.get(kind, ""), logical_id), values, where))
+    name_property = _NAME_PROPERTIES.get(kind, "")
+    where = ("Resources", logical_id, "Properties", name_property)
+    name = str(template.resolve(properties.get(name_property, logical_id), values, where))
     if kind == "AWS::Serverless::Function":
         function_arn = arn("lambda", f"function:{name}")
         alias = properties.get("AutoPublishAlias") or _globals(template).get("AutoPublishAlias")
