@@ -1,4 +1,4 @@
-"""The only place of this package that reads a clock."""
+"""The only place of this package that reads a clock or waits on one."""
 
 import time
 from typing import Protocol
@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Seconds from an arbitrary start; never goes back; for measuring durations only."""
         ...
 
+    def sleep(self, seconds: float) -> None:
+        """Blocks the calling thread; never used on an event loop."""
+        ...
+
 
 class SystemClock:
     """The machine's clock."""
@@ -24,6 +28,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.perf_counter()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 class ManualClock:
@@ -37,6 +44,9 @@ class ManualClock:
 
     def monotonic(self) -> float:
         return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
         """Moves forward by *seconds* >= 0."""

@@ -9,10 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from order_processing.domain.inventory import Hold
-from order_processing.domain.offers import Offer
-from order_processing.domain.orders import Order, OrderStatus
-from order_processing.domain.ownership import Pipeline
+from order_processing.domain import Hold, Offer, Order, OrderStatus, Pipeline
 from order_processing.errors import RefusedError, TransientError
 
 
@@ -80,14 +77,14 @@ class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class PutOrder(msgspec.Struct, frozen=True):
+class PutOrder(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Writes the order if the stored version is *expected_version*; None: if there is none."""
 
     order: Order
     expected_version: int | None
 
 
-class TakeStock(msgspec.Struct, frozen=True):
+class TakeStock(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Takes units from an offer's stock and opens a hold; SoldOutError when too few are left."""
 
     unit_id: str
@@ -96,43 +93,43 @@ class TakeStock(msgspec.Struct, frozen=True):
     expires_at: float
 
 
-class SettleHold(msgspec.Struct, frozen=True):
+class SettleHold(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Marks held units as sold; nothing happens if they are already; ConflictError if released or unknown."""
 
     hold_id: str
 
 
-class ReleaseHold(msgspec.Struct, frozen=True):
+class ReleaseHold(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Gives held units back to the stock; nothing happens if already released; ConflictError if sold or unknown."""
 
     hold_id: str
 
 
-class PutIdempotency(msgspec.Struct, frozen=True):
+class PutIdempotency(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Remembers an Idempotency-Key; ConflictError if the key is known."""
 
     record: IdempotencyRecord
 
 
-class PutNotification(msgspec.Struct, frozen=True):
+class PutNotification(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Puts a notification into the outbox, in the place of an unpublished one of the same order."""
 
     notification: Notification
 
 
-class RemoveNotifications(msgspec.Struct, frozen=True):
+class RemoveNotifications(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Takes published notifications out of the outbox; those already gone do not matter. At most 100."""
 
     order_ids: tuple[str, ...]
 
 
-class PutOffer(msgspec.Struct, frozen=True):
+class PutOffer(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Adds an offer with its stock; ConflictError if the unit id is known."""
 
     offer: Offer
 
 
-class PutVoucherCode(msgspec.Struct, frozen=True):
+class PutVoucherCode(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Makes a voucher findable by its code's hash; ConflictError if another order has it."""
 
     code_hash: str

@@ -1,0 +1,175 @@
+"""How the writes of a transaction look as items of DynamoDB's TransactWriteItems, and the table they need."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from order_processing.domain import HoldState, encode_order
+from order_processing.stores.contract import (
+    PutIdempotency,
+    PutNotification,
+    PutOffer,
+    PutOrder,
+    PutVoucherCode,
+    RemoveNotifications,
+    TakeStock,
+    Write,
+)
+
+Item = dict[str, Any]
+"""An item or part of a request, in DynamoDB's attribute notation."""
+
+INDEX = "group-sort-index"
+ABSENT = "attribute_not_exists(id)"
+
+
+def table_definition(table: str) -> Item:
+    """What CreateTable needs; the template declares the same."""
+    return {
+        "TableName": table,
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "group", "AttributeType": "S"},
+            {"AttributeName": "sort", "AttributeType": "N"},
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": INDEX,
+                "KeySchema": [
+                    {"AttributeName": "group", "KeyType": "HASH"},
+                    {"AttributeName": "sort", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    }
+
+
+def key(item_id: str) -> Item:
+    """The primary key of an item."""
+    return {"id": {"S": item_id}}
+
+
+def number(value: float) -> Item:
+    """A number attribute that reads back as the same float."""
+    return {"N": repr(value)}
+
+
+def _put_order(write: PutOrder) -> list[Item]:
+    order = write.order
+    put: Item = {
+        "Item": {
+            **key(f"order#{order.order_id}"),
+            "group": {"S": f"order#{order.status.value}#{order.pipeline.value}"},
+            "sort": number(order.updated_at),
+            "version": number(order.version),
+            "document": {"B": encode_order(order)},
+        },
+        "ConditionExpression": ABSENT,
+    }
+    if write.expected_version is not None:
+        put["ConditionExpression"] = "version = :expected"
+        put["ExpressionAttributeValues"] = {":expected": number(write.expected_version)}
+    return [{"Put": put}]
+
+
+def _take_stock(write: TakeStock) -> list[Item]:
+    take = add_stock(write.unit_id, -write.quantity)["Update"]
+    take["ConditionExpression"] = "stock_left >= :asked"
+    take["ExpressionAttributeValues"][":asked"] = number(write.quantity)
+    hold = {
+        **key(f"hold#{write.hold_id}"),
+        "group": {"S": "held"},
+        "sort": number(write.expires_at),
+        "unit_id": {"S": write.unit_id},
+        "quantity": number(write.quantity),
+        "state": {"S": HoldState.HELD.value},
+    }
+    return [{"Update": take}, {"Put": {"Item": hold, "ConditionExpression": ABSENT}}]
+
+
+def hold_is(hold_id: str, state: HoldState) -> Item:
+    """Checks that a hold is closed already."""
+    return {
+        "ConditionCheck": {
+            "Key": key(f"hold#{hold_id}"),
+            "ConditionExpression": "#state = :state",
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": {":state": {"S": state.value}},
+        }
+    }
+
+
+def close_hold(hold_id: str, to: HoldState) -> Item:
+    """Closes an open hold and takes it out of the list of open ones."""
+    return {
+        "Update": {
+            "Key": key(f"hold#{hold_id}"),
+            "UpdateExpression": "SET #state = :to REMOVE #group",
+            "ConditionExpression": "#state = :held",
+            "ExpressionAttributeNames": {"#state": "state", "#group": "group"},
+            "ExpressionAttributeValues": {":held": {"S": HoldState.HELD.value}, ":to": {"S": to.value}},
+        }
+    }
+
+
+def add_stock(unit_id: str, quantity: int) -> Item:
+    """Adds to, or takes from, an offer's stock."""
+    return {
+        "Update": {
+            "Key": key(f"offer#{unit_id}"),
+            "UpdateExpression": "ADD stock_left :quantity",
+            "ExpressionAttributeValues": {":quantity": number(quantity)},
+        }
+    }
+
+
+def _put_idempotency(write: PutIdempotency) -> list[Item]:
+    record = write.record
+    values = {"fingerprint": {"S": record.fingerprint}, "order_id": {"S": record.order_id}}
+    return [{"Put": {"Item": {**key(f"key#{record.key}"), **values}, "ConditionExpression": ABSENT}}]
+
+
+def _put_notification(write: PutNotification) -> list[Item]:
+    entry = write.notification
+    values = {"group": {"S": "outbox"}, "sort": number(entry.created_at), "body": {"S": entry.body}}
+    return [{"Put": {"Item": {**key(f"outbox#{entry.order_id}"), **values, "order_id": {"S": entry.order_id}}}}]
+
+
+def _remove_notifications(write: RemoveNotifications) -> list[Item]:
+    return [{"Delete": {"Key": key(f"outbox#{order_id}")}} for order_id in write.order_ids]
+
+
+def _put_offer(write: PutOffer) -> list[Item]:
+    offer = write.offer
+    item = {
+        **key(f"offer#{offer.unit_id}"),
+        "group": {"S": "offer"},
+        "sort": number(0),
+        "stock_left": number(offer.stock_left),
+        "document": {"B": msgspec.json.encode(offer)},
+    }
+    return [{"Put": {"Item": item, "ConditionExpression": ABSENT}}]
+
+
+def _put_voucher_code(write: PutVoucherCode) -> list[Item]:
+    owner = {"S": write.order_id}
+    item = {**key(f"code#{write.code_hash}"), "order_id": owner}
+    condition = f"{ABSENT} OR order_id = :owner"
+    put = {"Item": item, "ConditionExpression": condition, "ExpressionAttributeValues": {":owner": owner}}
+    return [{"Put": put}]
+
+
+REQUESTS: Mapping[type[Write], Callable[[Any], list[Item]]] = {
+    PutOrder: _put_order,
+    TakeStock: _take_stock,
+    PutIdempotency: _put_idempotency,
+    PutNotification: _put_notification,
+    RemoveNotifications: _remove_notifications,
+    PutOffer: _put_offer,
+    PutVoucherCode: _put_voucher_code,
+}
+"""The items that each write stands for; the two that close a hold depend on what the hold is."""

@@ -1,0 +1,131 @@
+"""The reading half of the contract over DynamoDB."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from order_processing.domain import Hold, HoldState, Offer, Order, decode_order
+from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter, StoreUnavailableError
+from order_processing.stores.dynamodb_items import INDEX, Item, key, number
+from order_processing.stores.reads import groups_of, merged
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_offers = msgspec.json.Decoder(Offer)
+
+
+class DynamoReads:
+    """Single items are read consistently; lists come from the index, which follows within moments."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def order(self, order_id: str) -> Order | None:
+        """The order as last committed."""
+        item = self._item(f"order#{order_id}")
+        return None if item is None else decode_order(item["document"]["B"])
+
+    def orders(self, wanted: OrderFilter) -> list[Order]:
+        """Orders by their last change."""
+        assert 1 <= wanted.limit <= 1000
+        groups = []
+        for status, pipeline in groups_of(wanted):
+            group = f"order#{status.value}#{pipeline.value}"
+            items = self._list(group, wanted.limit, before=wanted.updated_before, newest_first=wanted.newest_first)
+            groups.append([decode_order(item["document"]["B"]) for item in items])
+        return merged(groups, wanted)
+
+    def offer(self, unit_id: str) -> Offer | None:
+        """The offer with its stock as last committed."""
+        item = self._item(f"offer#{unit_id}")
+        return None if item is None else _offer(item)
+
+    def offers(self) -> list[Offer]:
+        """All offers, by city, then unit id."""
+        found = [_offer(item) for item in self._list("offer", None)]
+        return sorted(found, key=lambda offer: (offer.city, offer.unit_id))
+
+    def hold(self, hold_id: str) -> Hold | None:
+        """The hold of an order."""
+        item = self._item(f"hold#{hold_id}")
+        return None if item is None else _hold(item)
+
+    def holds_expired(self, before: float, limit: int = 100) -> list[Hold]:
+        """Open holds that expired before an instant, the longest expired first."""
+        return [_hold(item) for item in self._list("held", limit, before=before)]
+
+    def idempotency(self, key: str) -> IdempotencyRecord | None:
+        """What a key was used for."""
+        item = self._item(f"key#{key}")
+        return None if item is None else IdempotencyRecord(key, item["fingerprint"]["S"], item["order_id"]["S"])
+
+    def order_id_of_voucher(self, code_hash: str) -> str | None:
+        """The order whose voucher has this keyed hash."""
+        item = self._item(f"code#{code_hash}")
+        return None if item is None else str(item["order_id"]["S"])
+
+    def unpublished(self, limit: int = 100) -> list[Notification]:
+        """The outbox, the oldest first."""
+        return [
+            Notification(item["order_id"]["S"], item["body"]["S"], float(item["sort"]["N"]))
+            for item in self._list("outbox", limit)
+        ]
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _item(self, item_id: str) -> Any:
+        try:
+            answer = self._client.get_item(TableName=self._table, Key=key(item_id), ConsistentRead=True)
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailableError(self._table, str(error)) from error
+        return answer.get("Item")
+
+    def _list(
+        self, group: str, limit: int | None, *, before: float | None = None, newest_first: bool = False
+    ) -> list[Item]:
+        """Items of one group of the index by ``sort``, over as many pages as it takes."""
+        query: Item = {
+            "TableName": self._table,
+            "IndexName": INDEX,
+            "KeyConditionExpression": "#group = :group" + ("" if before is None else " AND #sort < :before"),
+            "ExpressionAttributeNames": {"#group": "group"} if before is None else {"#group": "group", "#sort": "sort"},
+            "ExpressionAttributeValues": {":group": {"S": group}},
+            "ScanIndexForward": not newest_first,
+        }
+        if before is not None:
+            query["ExpressionAttributeValues"][":before"] = number(before)
+        return self._pages(query, limit)
+
+    def _pages(self, query: Item, limit: int | None) -> list[Item]:
+        found: list[Item] = []
+        while limit is None or len(found) < limit:
+            if limit is not None:
+                query["Limit"] = limit - len(found)
+            try:
+                answer = self._client.query(**query)
+            except (BotoCoreError, ClientError) as error:
+                raise StoreUnavailableError(self._table, str(error)) from error
+            found.extend(answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                break
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return found
+
+
+def _offer(item: Item) -> Offer:
+    return msgspec.structs.replace(_offers.decode(item["document"]["B"]), stock_left=int(item["stock_left"]["N"]))
+
+
+def _hold(item: Item) -> Hold:
+    return Hold(
+        hold_id=item["id"]["S"].removeprefix("hold#"),
+        unit_id=item["unit_id"]["S"],
+        quantity=int(item["quantity"]["N"]),
+        expires_at=float(item["sort"]["N"]),
+        state=HoldState(item["state"]["S"]),
+    )

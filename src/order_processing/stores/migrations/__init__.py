@@ -1,0 +1,1 @@
+"""Numbered, forward-only migrations of ``orders.db``; each file is one transaction."""

@@ -1,0 +1,112 @@
+"""The reading half of the contract over ``orders.db``, the same for the writer's process and all others."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from order_processing.domain import Hold, HoldState, Offer, Order, OrderStatus, Pipeline, decode_order
+from order_processing.stores.connections import Readers
+from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter
+
+_offer_decoder = msgspec.json.Decoder(Offer)
+
+
+def groups_of(wanted: OrderFilter) -> Iterator[tuple[OrderStatus, Pipeline]]:
+    """The (status, pipeline) pairs a filter covers; each is one range of the index."""
+    for status in OrderStatus if wanted.status is None else (wanted.status,):
+        for pipeline in Pipeline if wanted.pipeline is None else (wanted.pipeline,):
+            yield status, pipeline
+
+
+def merged(groups: Iterable[list[Order]], wanted: OrderFilter) -> list[Order]:
+    """The first orders of all *groups*, each of which is sorted by last change already."""
+    newest = wanted.newest_first
+    return list(islice(heapq.merge(*groups, key=lambda order: order.updated_at, reverse=newest), wanted.limit))
+
+
+class SqliteReads:
+    """Reads of ``OrderStore``, each a query on the calling thread's own connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._readers = Readers(path)
+
+    def order(self, order_id: str) -> Order | None:
+        """The order as last committed."""
+        row = self._one("SELECT document FROM orders WHERE order_id = ?", order_id)
+        return None if row is None else decode_order(row[0])
+
+    def orders(self, wanted: OrderFilter) -> list[Order]:
+        """Orders by their last change."""
+        assert 1 <= wanted.limit <= 1000
+        return merged([self._group(wanted, *pair) for pair in groups_of(wanted)], wanted)
+
+    def _group(self, wanted: OrderFilter, status: OrderStatus, pipeline: Pipeline) -> list[Order]:
+        before = float("inf") if wanted.updated_before is None else wanted.updated_before
+        direction = "DESC" if wanted.newest_first else "ASC"
+        rows = self._all(
+            "SELECT document FROM orders WHERE status = ? AND pipeline = ? AND updated_at < ?"
+            f" ORDER BY updated_at {direction} LIMIT ?",
+            (status.value, pipeline.value, before, wanted.limit),
+        )
+        return [decode_order(document) for (document,) in rows]
+
+    def offer(self, unit_id: str) -> Offer | None:
+        """The offer with its stock as last committed."""
+        row = self._one("SELECT stock_left, document FROM offers WHERE unit_id = ?", unit_id)
+        return None if row is None else _offer(*row)
+
+    def offers(self) -> list[Offer]:
+        """All offers, by city, then unit id."""
+        found = [_offer(*row) for row in self._all("SELECT stock_left, document FROM offers", ())]
+        return sorted(found, key=lambda offer: (offer.city, offer.unit_id))
+
+    def hold(self, hold_id: str) -> Hold | None:
+        """The hold of an order."""
+        row = self._one(f"SELECT {_HOLD} FROM holds WHERE hold_id = ?", hold_id)
+        return None if row is None else _hold(*row)
+
+    def holds_expired(self, before: float, limit: int = 100) -> list[Hold]:
+        """Open holds that expired before an instant, the longest expired first."""
+        query = f"SELECT {_HOLD} FROM holds WHERE state = 'held' AND expires_at < ? ORDER BY expires_at LIMIT ?"
+        return [_hold(*row) for row in self._all(query, (before, limit))]
+
+    def idempotency(self, key: str) -> IdempotencyRecord | None:
+        """What a key was used for."""
+        row = self._one("SELECT key, fingerprint, order_id FROM idempotency WHERE key = ?", key)
+        return None if row is None else IdempotencyRecord(*row)
+
+    def order_id_of_voucher(self, code_hash: str) -> str | None:
+        """The order whose voucher has this keyed hash."""
+        row = self._one("SELECT order_id FROM voucher_codes WHERE code_hash = ?", code_hash)
+        return None if row is None else str(row[0])
+
+    def unpublished(self, limit: int = 100) -> list[Notification]:
+        """The outbox, the oldest first."""
+        rows = self._all("SELECT order_id, body, created_at FROM notifications ORDER BY number LIMIT ?", (limit,))
+        return [Notification(*row) for row in rows]
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._readers.close()
+
+    def _one(self, query: str, key: str) -> Any:
+        return self._readers.get().execute(query, (key,)).fetchone()
+
+    def _all(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+        return self._readers.get().execute(query, values).fetchall()
+
+
+_HOLD = "hold_id, unit_id, quantity, expires_at, state"
+
+
+def _hold(hold_id: str, unit_id: str, quantity: int, expires_at: float, state: str) -> Hold:
+    return Hold(hold_id=hold_id, unit_id=unit_id, quantity=quantity, expires_at=expires_at, state=HoldState(state))
+
+
+def _offer(stock_left: int, document: bytes) -> Offer:
+    return msgspec.structs.replace(_offer_decoder.decode(document), stock_left=stock_left)

@@ -1,0 +1,86 @@
+"""Takes commits from other processes over a Unix socket, on the writer's own thread."""
+
+import contextlib
+import socket
+from pathlib import Path
+
+from order_processing.errors import OrderProcessingError
+from order_processing.stores.contract import StoreUnavailableError
+from order_processing.stores.framing import FrameError, Frames, address_of, frame, refusal_fields, unix_socket
+from order_processing.stores.rows import Rows
+from order_processing.stores.writer import Writer
+
+RECEIVE_BYTES = 65_536
+BACKLOG = 128
+
+
+class StoreServer:
+    """Listens beside the writer; replies come in the order of the requests of a connection."""
+
+    def __init__(self, writer: Writer, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # the writer's lock says that whoever made it is gone
+        self._writer = writer
+        self._path = path
+        self._peers: set[_Peer] = set()
+        self._socket = unix_socket()
+        with address_of(path) as address:
+            self._socket.bind(address)
+        path.chmod(0o600)
+        self._socket.listen(BACKLOG)
+        self._socket.setblocking(False)
+        writer.watch(self._socket, self._accept)
+        writer.wake()
+
+    def close(self) -> None:
+        """Ends all connections, after the writer's thread has ended."""
+        for peer in self._peers:
+            peer.socket.close()
+        self._peers.clear()
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            accepted, _ = self._socket.accept()
+            accepted.setblocking(False)
+            peer = _Peer(self, accepted)
+            self._peers.add(peer)
+            self._writer.watch(accepted, peer.readable)
+
+    def submit(self, peer: "_Peer", rows: Rows) -> None:
+        """Puts a peer's transaction into the next commit."""
+        self._writer.submit(rows, peer.reply)
+
+    def drop(self, peer: "_Peer") -> None:
+        """Ends one connection; what it submitted may still be committed."""
+        if peer in self._peers:
+            self._peers.remove(peer)
+            self._writer.unwatch(peer.socket)
+            peer.socket.close()
+
+
+class _Peer:
+    """One connection of another process."""
+
+    def __init__(self, server: StoreServer, accepted: socket.socket) -> None:
+        self.socket = accepted
+        self._server = server
+        self._frames = Frames(Rows)
+
+    def readable(self) -> None:
+        try:
+            received = self.socket.recv(RECEIVE_BYTES)
+            for rows in self._frames.feed(received):
+                self._server.submit(self, rows)
+        except (OSError, FrameError, StoreUnavailableError):
+            received = b""
+        if not received:
+            self._server.drop(self)
+
+    def reply(self, refusal: OrderProcessingError | None) -> None:
+        """Sends one outcome; a peer that is gone, or does not read its few bytes, learns it by reading the store."""
+        try:
+            self.socket.send(frame(refusal_fields(refusal)))
+        except OSError:
+            self._server.drop(self)

@@ -1,0 +1,164 @@
+"""``OrderStore`` over one SQLite file: in the process that writes it, and in the others."""
+
+from collections import deque
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from order_processing.clock import Clock
+from order_processing.errors import OrderProcessingError
+from order_processing.stores.contract import CommitUnknownError, StoreUnavailableError, Transaction
+from order_processing.stores.framing import FrameError, Frames, address_of, frame, refusal_of, unix_socket
+from order_processing.stores.reads import SqliteReads
+from order_processing.stores.rows import rows_of
+from order_processing.stores.server import RECEIVE_BYTES, StoreServer
+from order_processing.stores.writer import Changed, Writer
+
+CONNECT_DELAYS_SECONDS = (0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.5, 0.9)
+"""Two seconds in all: longer outages are the business of whoever retries the function."""
+
+REPLY_TIMEOUT_SECONDS = 20.0
+
+
+class SqliteOrderStore(SqliteReads):
+    """The store in the process that owns the writer."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer = Writer(path)
+        self._server: StoreServer | None = None
+        super().__init__(path)
+
+    def commit(self, transaction: Transaction) -> "Future[None]":
+        """Joins the next commit."""
+        future: Future[None] = Future()
+        self._writer.submit(rows_of(transaction), lambda refusal: _settle(future, refusal))
+        return future
+
+    def listen(self, changed: Changed) -> None:
+        """Calls *changed* with the ids of the orders that each commit changed, on the writer's thread."""
+        self._writer.listen(changed)
+
+    def serve(self, socket_path: Path) -> None:
+        """Takes commits of other processes from now on, until ``close``."""
+        assert self._server is None
+        self._server = StoreServer(self._writer, socket_path)
+
+    def close(self) -> None:
+        """Writes what was submitted, then lets go of file and socket."""
+        self._writer.close()
+        if self._server is not None:
+            self._server.close()
+        super().close()
+
+
+class SocketOrderStore(SqliteReads):
+    """The store in every other process: reads the file itself, sends its commits to the writer.
+
+    A commit waits for its answer on a connection of its own, so the futures are resolved when they are handed out.
+    """
+
+    def __init__(self, path: Path, socket_path: Path, clock: Clock) -> None:
+        super().__init__(path)
+        self._socket_path = socket_path
+        self._clock = clock
+        self._idle: deque[_Link] = deque()
+
+    def commit(self, transaction: Transaction) -> "Future[None]":
+        """Sends the transaction and waits until the writer has it on disk or has refused it."""
+        future: Future[None] = Future()
+        try:
+            refusal = self._ask(frame(rows_of(transaction)))
+        except OrderProcessingError as error:
+            refusal = error
+        _settle(future, refusal)
+        return future
+
+    def close(self) -> None:
+        """Lets go of the file and of the idle connections; none may be in use."""
+        while self._idle:
+            self._idle.pop().close()
+        super().close()
+
+    def _ask(self, request: bytes) -> OrderProcessingError | None:
+        link = self._connected()
+        try:
+            answer = link.commit(request)
+        except CommitUnknownError:
+            link.close()
+            raise
+        self._idle.append(link)
+        return answer
+
+    def _connected(self) -> "_Link":
+        """An idle connection, or a new one; those that a restart of the writer cut are dropped."""
+        while self._idle:
+            link = self._idle.pop()
+            if link.alive():
+                return link
+            link.close()
+        return self._connect()
+
+    def _connect(self) -> "_Link":
+        for delay in CONNECT_DELAYS_SECONDS:
+            try:
+                return _Link(self._socket_path)
+            except OSError:
+                self._clock.sleep(delay)
+        try:
+            return _Link(self._socket_path)
+        except OSError as error:
+            raise StoreUnavailableError(str(self._socket_path), str(error)) from error
+
+
+class _Link:
+    """One connection to the writer, one request at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = unix_socket()
+        self._frames = Frames(list[Any])
+        try:
+            with address_of(path) as address:
+                self._socket.connect(address)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._socket.settimeout(REPLY_TIMEOUT_SECONDS)
+
+    def alive(self) -> bool:
+        """False when the other side has hung up since the last request."""
+        self._socket.setblocking(False)
+        try:
+            return self._socket.recv(1) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self._socket.settimeout(REPLY_TIMEOUT_SECONDS)
+
+    def commit(self, request: bytes) -> OrderProcessingError | None:
+        """What the writer answered.
+
+        Raises:
+            CommitUnknownError: the connection broke after the request may have arrived.
+        """
+        try:
+            self._socket.sendall(request)
+            while True:
+                received = self._socket.recv(RECEIVE_BYTES)
+                if not received:
+                    raise CommitUnknownError("the writer hung up")
+                for fields in self._frames.feed(received):
+                    return refusal_of(fields)
+        except (OSError, FrameError) as error:
+            raise CommitUnknownError(str(error)) from error
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _settle(future: "Future[None]", refusal: OrderProcessingError | None) -> None:
+    if refusal is None:
+        future.set_result(None)
+    else:
+        future.set_exception(refusal)

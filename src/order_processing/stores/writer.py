@@ -1,0 +1,177 @@
+"""The one writer of ``orders.db``: a thread that gathers what has arrived and commits it together."""
+
+import contextlib
+import fcntl
+import os
+import selectors
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from order_processing.domain import SoldOutError
+from order_processing.errors import OrderProcessingError
+from order_processing.stores.connections import StoreFileError, connect_writer, migrate
+from order_processing.stores.contract import CommitUnknownError, ConflictError, StoreUnavailableError
+from order_processing.stores.rows import Rows, apply, orders_in
+
+Done = Callable[[OrderProcessingError | None], None]
+"""Told, on the writer's thread, that a transaction is on disk (None) or why it is not."""
+
+Changed = Callable[[frozenset[str]], None]
+"""Told, on the writer's thread, the ids of the orders that a commit changed."""
+
+
+class Work:
+    """One transaction and who waits for it."""
+
+    __slots__ = ("done", "refusal", "rows")
+
+    def __init__(self, rows: Rows, done: Done) -> None:
+        self.rows = rows
+        self.done = done
+        self.refusal: OrderProcessingError | None = None
+
+
+class Writer:
+    """Group commit.
+
+    Transactions that arrive while a commit is in flight join the next one, each in a savepoint of its own, so that one
+    that is refused does not hurt the others. Sockets of other processes are read by the same thread: a commit asked
+    for over a socket changes threads nowhere.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._lock = _only_writer(path)
+        self._connection = connect_writer(path)
+        migrate(self._connection, path)
+        self._waiting: deque[Work] = deque()
+        self._listeners: list[Changed] = []
+        self._selector = selectors.DefaultSelector()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._closing = False
+        self.watch(self._wake_out, self._drain_wakes)
+        self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, rows: Rows, done: Done) -> None:
+        """Puts a transaction into the next commit; callable from any thread."""
+        if self._closing:
+            raise StoreUnavailableError(str(self.path), "it is closed")
+        self._waiting.append(Work(rows, done))
+        if threading.current_thread() is not self._thread:
+            self.wake()
+
+    def listen(self, changed: Changed) -> None:
+        """Calls *changed* after each commit, on the writer's thread; it must be short and must not raise."""
+        self._listeners.append(changed)
+
+    def watch(self, sock: socket.socket, readable: Callable[[], None]) -> None:
+        """Calls *readable* on the writer's thread whenever *sock* has something to read."""
+        self._selector.register(sock, selectors.EVENT_READ, readable)
+
+    def unwatch(self, sock: socket.socket) -> None:
+        """Stops watching; before the socket is closed."""
+        self._selector.unregister(sock)
+
+    def wake(self) -> None:
+        """Makes the thread look around now."""
+        with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
+            self._wake_in.send(b"\0")
+
+    def close(self) -> None:
+        """Writes what was submitted, then lets go of the file."""
+        self._closing = True
+        self.wake()
+        self._thread.join()
+        self._selector.close()
+        self._wake_in.close()
+        self._wake_out.close()
+        self._connection.close()
+        os.close(self._lock)
+
+    def _run(self) -> None:
+        while True:
+            for key, _ in self._selector.select(0 if self._waiting else None):
+                key.data()
+            batch = list(self._waiting)
+            for _ in batch:
+                self._waiting.popleft()
+            if batch:
+                self._commit(batch)
+            elif self._closing:
+                return
+
+    def _drain_wakes(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._wake_out.recv(4096):
+                pass
+
+    def _commit(self, batch: list[Work]) -> None:
+        fault = self._write(batch)
+        if fault is None:
+            self._tell_listeners(batch)
+        for work in batch:
+            work.done(work.refusal or fault)
+
+    def _write(self, batch: list[Work]) -> OrderProcessingError | None:
+        """None when all of *batch* that was not refused is on disk."""
+        connection = self._connection
+        committing = False
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for work in batch:
+                self._apply(work)
+            committing = True
+            connection.execute("COMMIT")
+        except apsw.Error as error:
+            for work in batch:
+                work.refusal = None
+            self._reconnect()
+            return CommitUnknownError(str(error)) if committing else StoreUnavailableError(str(self.path), str(error))
+        return None
+
+    def _apply(self, work: Work) -> None:
+        connection = self._connection
+        connection.execute("SAVEPOINT work")
+        try:
+            apply(connection, work.rows)
+        except (ConflictError, SoldOutError) as refusal:
+            work.refusal = refusal
+            connection.execute("ROLLBACK TO work")
+        connection.execute("RELEASE work")
+
+    def _reconnect(self) -> None:
+        """Drops the connection that raised, as it may disagree with the file."""
+        self._connection.close(True)
+        self._connection = connect_writer(self.path)
+
+    def _tell_listeners(self, batch: list[Work]) -> None:
+        if not self._listeners:
+            return
+        changed = frozenset(each for work in batch if work.refusal is None for each in orders_in(work.rows))
+        if changed:
+            for listener in self._listeners:
+                listener(changed)
+
+
+def _only_writer(path: Path) -> int:
+    """Holds a lock beside the file for as long as this process lives.
+
+    Raises:
+        StoreFileError: another process writes it.
+    """
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise StoreFileError(f"{path} has a writer already; stop the other order service first") from error
+    return lock

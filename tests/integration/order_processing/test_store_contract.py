@@ -1,0 +1,273 @@
+"""What every ``OrderStore`` does, whatever is behind it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+
+from order_processing.domain import HoldState, OrderStatus, Pipeline, SoldOutError
+from order_processing.stores import (
+    ConflictError,
+    IdempotencyRecord,
+    Notification,
+    OrderFilter,
+    OrderStore,
+    PutIdempotency,
+    PutNotification,
+    PutOffer,
+    PutOrder,
+    PutVoucherCode,
+    ReleaseHold,
+    RemoveNotifications,
+    SettleHold,
+    TakeStock,
+)
+
+from ...order_samples import an_offer, an_order
+
+TAKE = TakeStock("spa", "o-1", 2, 500.0)
+
+
+def stocked(store: OrderStore, stock: int = 10) -> OrderStore:
+    store.commit((PutOffer(an_offer(stock_left=stock)),)).result()
+    return store
+
+
+def stock_of(store: OrderStore) -> int:
+    offer = store.offer("spa")
+    assert offer is not None
+    return offer.stock_left
+
+
+def test_an_empty_store_knows_nothing(store: OrderStore) -> None:
+    assert store.order("o-1") is None
+    assert store.offer("spa") is None
+    assert store.hold("o-1") is None
+    assert store.idempotency("k") is None
+    assert store.order_id_of_voucher("h") is None
+    assert (store.orders(OrderFilter()), store.offers(), store.unpublished()) == ([], [], [])
+
+
+def test_an_order_reads_back_as_it_was_written(store: OrderStore) -> None:
+    store.commit((PutOrder(an_order(), None),)).result()
+
+    assert store.order("o-1") == an_order()
+
+
+def test_an_order_is_created_once(store: OrderStore) -> None:
+    store.commit((PutOrder(an_order(), None),)).result()
+
+    with pytest.raises(ConflictError) as refused:
+        store.commit((PutOrder(an_order(), None),)).result()
+
+    assert (refused.value.write, refused.value.key) == ("PutOrder", "o-1")
+
+
+def test_an_order_is_changed_only_from_the_version_that_was_read(store: OrderStore) -> None:
+    store.commit((PutOrder(an_order(), None),)).result()
+    second = msgspec.structs.replace(an_order(), version=2, status=OrderStatus.PROCESSING)
+    store.commit((PutOrder(second, 1),)).result()
+
+    with pytest.raises(ConflictError):
+        store.commit((PutOrder(msgspec.structs.replace(second, problem="late"), 1),)).result()
+
+    assert store.order("o-1") == second
+
+
+def test_a_transaction_that_is_refused_leaves_nothing_behind(store: OrderStore) -> None:
+    stocked(store)
+    record = IdempotencyRecord("k", "f", "o-1")
+    store.commit((PutIdempotency(record),)).result()
+
+    with pytest.raises(ConflictError) as refused:
+        store.commit((TAKE, PutOrder(an_order(), None), PutIdempotency(record))).result()
+
+    assert refused.value.write == "PutIdempotency"
+    assert store.order("o-1") is None
+    assert store.hold("o-1") is None
+    assert stock_of(store) == 10
+
+
+def test_the_first_refused_write_names_the_refusal(store: OrderStore) -> None:
+    stocked(store, stock=1)
+    record = IdempotencyRecord("k", "f", "o-1")
+    store.commit((PutIdempotency(record),)).result()
+
+    with pytest.raises(ConflictError) as refused:
+        store.commit((PutIdempotency(record), TAKE)).result()
+
+    assert refused.value.write == "PutIdempotency"
+
+
+def test_stock_is_taken_and_held(store: OrderStore) -> None:
+    stocked(store).commit((TAKE,)).result()
+
+    hold = store.hold("o-1")
+    assert hold is not None
+    assert (hold.quantity, hold.expires_at, hold.state) == (2, 500.0, HoldState.HELD)
+    assert stock_of(store) == 8
+
+
+def test_more_than_is_left_is_not_taken(store: OrderStore) -> None:
+    stocked(store, stock=1)
+
+    with pytest.raises(SoldOutError) as refused:
+        store.commit((TAKE,)).result()
+
+    assert (refused.value.unit_id, refused.value.asked, refused.value.left) == ("spa", 2, 1)
+    assert stock_of(store) == 1
+
+
+def test_stock_of_an_unknown_offer_is_a_conflict(store: OrderStore) -> None:
+    with pytest.raises(ConflictError) as refused:
+        store.commit((TAKE,)).result()
+
+    assert (refused.value.write, refused.value.key) == ("TakeStock", "spa")
+
+
+def test_one_order_holds_once(store: OrderStore) -> None:
+    stocked(store).commit((TAKE,)).result()
+
+    with pytest.raises(ConflictError):
+        store.commit((TAKE,)).result()
+
+    assert stock_of(store) == 8
+
+
+def test_a_hold_released_twice_gives_its_stock_back_once(store: OrderStore) -> None:
+    stocked(store).commit((TAKE,)).result()
+
+    store.commit((ReleaseHold("o-1"),)).result()
+    store.commit((ReleaseHold("o-1"),)).result()
+
+    assert stock_of(store) == 10
+    assert store.holds_expired(9_999.0) == []
+
+
+def test_a_hold_settled_twice_is_sold_once_and_never_given_back(store: OrderStore) -> None:
+    stocked(store).commit((TAKE,)).result()
+
+    store.commit((SettleHold("o-1"),)).result()
+    store.commit((SettleHold("o-1"),)).result()
+    with pytest.raises(ConflictError):
+        store.commit((ReleaseHold("o-1"),)).result()
+
+    assert stock_of(store) == 8
+
+
+def test_a_released_hold_cannot_be_sold(store: OrderStore) -> None:
+    stocked(store).commit((TAKE,)).result()
+    store.commit((ReleaseHold("o-1"),)).result()
+
+    with pytest.raises(ConflictError) as refused:
+        store.commit((SettleHold("o-1"),)).result()
+
+    assert (refused.value.write, refused.value.key) == ("SettleHold", "o-1")
+
+
+def test_an_unknown_hold_can_be_neither_sold_nor_released(store: OrderStore) -> None:
+    for write in (SettleHold("o-9"), ReleaseHold("o-9")):
+        with pytest.raises(ConflictError):
+            store.commit((write,)).result()
+
+
+def test_expired_holds_are_found_longest_expired_first(store: OrderStore) -> None:
+    stocked(store)
+    for number, expires_at in (("a", 30.0), ("b", 10.0), ("c", 20.0), ("d", 99.0)):
+        store.commit((TakeStock("spa", number, 1, expires_at),)).result()
+    store.commit((SettleHold("c"),)).result()
+
+    assert [hold.hold_id for hold in store.holds_expired(50.0)] == ["b", "a"]
+    assert [hold.hold_id for hold in store.holds_expired(50.0, limit=1)] == ["b"]
+
+
+def test_an_idempotency_key_is_remembered_once(store: OrderStore) -> None:
+    store.commit((PutIdempotency(IdempotencyRecord("k", "f1", "o-1")),)).result()
+
+    with pytest.raises(ConflictError) as refused:
+        store.commit((PutIdempotency(IdempotencyRecord("k", "f2", "o-2")),)).result()
+
+    assert (refused.value.write, refused.value.key) == ("PutIdempotency", "k")
+    assert store.idempotency("k") == IdempotencyRecord("k", "f1", "o-1")
+
+
+def test_the_outbox_is_read_in_order_and_emptied(store: OrderStore) -> None:
+    for number in (1, 2, 3):
+        store.commit((PutNotification(Notification(f"o-{number}", f"b{number}", float(number))),)).result()
+
+    assert [entry.body for entry in store.unpublished(2)] == ["b1", "b2"]
+    store.commit((RemoveNotifications(("o-1", "o-2", "o-gone")),)).result()
+    assert store.unpublished() == [Notification("o-3", "b3", 3.0)]
+
+
+def test_a_second_notification_of_an_order_takes_the_place_of_the_first(store: OrderStore) -> None:
+    store.commit((PutNotification(Notification("o-1", "old", 1.0)),)).result()
+    store.commit((PutNotification(Notification("o-1", "new", 2.0)),)).result()
+
+    assert store.unpublished() == [Notification("o-1", "new", 2.0)]
+
+
+def test_an_offer_is_added_once_and_listed_by_city(store: OrderStore) -> None:
+    offers = [an_offer(unit_id="b", city="Boston"), an_offer(unit_id="a", city="Boston"), an_offer(unit_id="c")]
+    store.commit(tuple(PutOffer(offer) for offer in offers)).result()
+
+    with pytest.raises(ConflictError):
+        store.commit((PutOffer(an_offer(unit_id="a", stock_left=99)),)).result()
+
+    assert [offer.unit_id for offer in store.offers()] == ["c", "a", "b"]
+
+
+def test_a_voucher_code_belongs_to_one_order(store: OrderStore) -> None:
+    for _ in range(2):
+        store.commit((PutVoucherCode("hash", "o-1"),)).result()
+
+    with pytest.raises(ConflictError):
+        store.commit((PutVoucherCode("hash", "o-2"),)).result()
+
+    assert store.order_id_of_voucher("hash") == "o-1"
+
+
+def test_orders_are_listed_by_status_pipeline_and_age(store: OrderStore) -> None:
+    for number, status, pipeline in (
+        (1, OrderStatus.RECEIVED, Pipeline.INSTANT),
+        (2, OrderStatus.RECEIVED, Pipeline.LEGACY),
+        (3, OrderStatus.COMPLETED, Pipeline.INSTANT),
+        (4, OrderStatus.RECEIVED, Pipeline.INSTANT),
+    ):
+        order = an_order(order_id=f"o-{number}", status=status, pipeline=pipeline, updated_at=float(number))
+        store.commit((PutOrder(order, None),)).result()
+
+    def listed(**wanted: object) -> list[str]:
+        return [order.order_id for order in store.orders(OrderFilter(**wanted))]  # type: ignore[arg-type]
+
+    assert listed() == ["o-1", "o-2", "o-3", "o-4"]
+    assert listed(newest_first=True, limit=2) == ["o-4", "o-3"]
+    assert listed(status=OrderStatus.RECEIVED, pipeline=Pipeline.INSTANT) == ["o-1", "o-4"]
+    assert listed(status=OrderStatus.RECEIVED, updated_before=4.0) == ["o-1", "o-2"]
+    assert listed(pipeline=Pipeline.LEGACY) == ["o-2"]
+
+
+def test_an_order_whose_status_changed_leaves_its_old_list(store: OrderStore) -> None:
+    store.commit((PutOrder(an_order(), None),)).result()
+    store.commit((PutOrder(an_order(version=2, status=OrderStatus.PROCESSING), 1),)).result()
+
+    assert store.orders(OrderFilter(status=OrderStatus.RECEIVED)) == []
+    assert len(store.orders(OrderFilter(status=OrderStatus.PROCESSING))) == 1
+
+
+def test_ten_units_go_to_ten_of_many_buyers(store: OrderStore) -> None:
+    stocked(store)
+
+    def buys(buyer: int) -> bool:
+        try:
+            store.commit((TakeStock("spa", f"o-{buyer}", 1, 500.0),)).result()
+        except SoldOutError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as buyers:
+        sold = sum(buyers.map(buys, range(60)))
+
+    assert sold == 10
+    assert stock_of(store) == 0
+    assert len(store.holds_expired(9_999.0)) == 10
