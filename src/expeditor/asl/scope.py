@@ -17,6 +17,9 @@ class Missing(Enum):
 
 MISSING: Final = Missing.MISSING
 
+Selected: TypeAlias = "JSONValue | Missing"
+"""What is found, or MISSING."""
+
 
 class EvaluationError(Exception):
     """An expression failed; a workflow's failure, which retriers and catchers may match.
@@ -24,12 +27,14 @@ class EvaluationError(Exception):
     Attributes:
         error: error name, such as ``States.ParameterPathFailure`` or ``States.QueryEvaluationError``.
         cause: AWS's wording, without the leading "An error occurred while executing the state ..." sentence.
+        location: the field that failed, such as ``Output/result``; known for JSONata.
     """
 
-    def __init__(self, error: str, cause: str) -> None:
+    def __init__(self, error: str, cause: str, *, location: str | None = None) -> None:
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
+        self.location = location
 
 
 @dataclass(slots=True)
@@ -50,9 +55,12 @@ class Scope:
     variables: Mapping[str, JSONValue]
     draws: Draws
     at: float
-    result: JSONValue | Missing = field(default=MISSING)
-    error_output: JSONValue | Missing = field(default=MISSING)
+    result: Selected = field(default=MISSING)
+    error_output: Selected = field(default=MISSING)
 
 
 Expression: TypeAlias = Callable[[Scope], JSONValue]
 """A compiled expression. Raises EvaluationError."""
+
+Lookup: TypeAlias = Callable[[Scope], Selected]
+"""A compiled expression that may find nothing. Raises EvaluationError."""

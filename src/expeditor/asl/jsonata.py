@@ -1,0 +1,196 @@
+"""JSONata as Step Functions evaluates it: ``$states`` and variables bound, its extra functions, and limits."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from operator import attrgetter
+from typing import Any, Final
+
+import jlens
+
+from expeditor.asl.jsonata_functions import BUILT_IN, DRAWING, PURE, FunctionError
+from expeditor.asl.scope import MISSING, EvaluationError, Expression, Lookup, Scope, Selected
+from expeditor.payloads import JSONValue, encode
+
+TEXT_LENGTH_MAX = 100_000
+"""Longest expression, in characters."""
+
+SECONDS_MAX = 0.5
+"""Longest evaluation. AWS allows more, but here other executions wait for it."""
+
+LIMITS: Final[Mapping[str, Any]] = {
+    "timeout": SECONDS_MAX,
+    "max_depth": 103,
+    "max_string_length": 4_194_304,
+    "max_array_length": 400_000,
+    "max_result_size": 524_288,
+}
+"""What one evaluation may use: seconds, levels, bytes of a string, items of an array, bytes of result."""
+
+
+class JsonataSyntaxError(ValueError):
+    """Not a JSONata expression.
+
+    Attributes:
+        code: JSONata's code, such as ``S0201``.
+        position: characters before the fault, within the expression.
+    """
+
+    def __init__(self, code: str, message: str, position: int) -> None:
+        super().__init__(f"{message} ({code} at position {position})")
+        self.code = code
+        self.position = position
+
+
+def is_jsonata(text: str) -> bool:
+    """Whether a string of a definition is an expression: ``{% ... %}`` and nothing else."""
+    return text.startswith("{%") and text.endswith("%}") and len(text) >= 4
+
+
+def strip_marks(text: str) -> str:
+    """*text* without ``{%`` and ``%}``."""
+    return (text[2:-2] if is_jsonata(text) else text).strip()
+
+
+def compile_jsonata(text: str, *, field: str = "Output", expected: str | None = None) -> Expression:
+    """The value of the expression *text*, with or without ``{% %}``.
+
+    Args:
+        field: the field it stands in, as failures name it, such as ``Output/total``.
+        expected: the JSON type the result must have, such as ``array``; None for any.
+
+    Raises:
+        JsonataSyntaxError: not JSONata.
+
+    The expression fails with ``States.QueryEvaluationError``: an error, no result, a result that is not JSON or not
+    of the expected type, or a limit.
+    """
+    source = strip_marks(text)
+    _check(source)
+    evaluate = _member_reader(source) or _Evaluation(source)
+
+    def checked(scope: Scope) -> JSONValue:
+        try:
+            value = evaluate(scope)
+        except _FailedError as failed:
+            raise _failure(source, field, f"threw an error during evaluation. {failed}") from failed
+        if value is MISSING:
+            raise _failure(source, field, "returned nothing (undefined).")
+        if expected is not None and json_type(value) != expected:
+            reason = f"Expected '{expected}', but was '{json_type(value)}' for value: {encode(value).decode()}"
+            raise _failure(source, field, f"returned an unexpected result type. {reason}")
+        return value
+
+    return checked
+
+
+def json_type(value: JSONValue) -> str:
+    """JSON's name for the type of *value*."""
+    return _TYPES[type(value)]
+
+
+_TYPES: Final[Mapping[type, str]] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
+
+
+class _FailedError(Exception):
+    """JSONata refused; the text is its code and message."""
+
+
+def _failure(source: str, field: str, reason: str) -> EvaluationError:
+    cause = f"The JSONata expression '{source}' specified for the field '{field}' {reason}"
+    return EvaluationError("States.QueryEvaluationError", cause, location=field)
+
+
+def _check(source: str) -> None:
+    """Compiles *source* alone, so that it can neither close the brackets put around it later nor shift positions."""
+    if len(source) > TEXT_LENGTH_MAX:
+        raise JsonataSyntaxError("U1001", f"an expression is longer than {TEXT_LENGTH_MAX} characters", TEXT_LENGTH_MAX)
+    try:
+        jlens.Expression(source)
+    except jlens.JlensError as error:
+        raise JsonataSyntaxError(error.code, str(error), error.position or 0) from error
+
+
+_NAME: Final = re.compile(r"\$([^\W\d]\w*)")
+_MEMBERS: Final = re.compile(r"\$(\w+)((?:\.[A-Za-z_]\w*)*)")
+_RESERVED_NAMES: Final = frozenset({"and", "or", "in", "true", "false", "null"})
+
+
+def _member_reader(source: str) -> Lookup | None:
+    """A reader for ``$states.input.a`` and ``$name.a``, which are most expressions: it neither converts nor copies.
+
+    Through anything but objects it goes the long way, as JSONata maps over arrays.
+    """
+    match = _MEMBERS.fullmatch(source)
+    if match is None or match[1] in BUILT_IN:
+        return None
+    keys = tuple(match[2].split(".")[1:])
+    if _RESERVED_NAMES & set(keys):
+        return None
+    general = _Evaluation(source)
+    if match[1] != "states":
+        return _reader(attrgetter("variables"), (match[1], *keys), general)
+    if keys[:1] in (("input",), ("context",)):
+        return _reader(attrgetter(keys[0]), keys[1:], general)
+    return None
+
+
+def _reader(root: Callable[[Scope], Any], keys: tuple[str, ...], general: Lookup) -> Lookup:
+    def read(scope: Scope) -> Any:
+        value: Any = root(scope)
+        try:
+            for key in keys:
+                value = value[key]
+        except (KeyError, TypeError):
+            return general(scope)
+        return value
+
+    return read
+
+
+def _states(scope: Scope) -> dict[str, JSONValue]:
+    states = {"input": scope.input, "context": scope.context}
+    if scope.result is not MISSING:
+        states["result"] = scope.result
+    if scope.error_output is not MISSING:
+        states["errorOutput"] = scope.error_output
+    return states
+
+
+class _Evaluation:
+    """An expression behind ``$states`` and the variables it names.
+
+    The engine reads its input as far as the expression reaches but converts bindings whole: both come from the input.
+    The object around the expression tells null from nothing.
+    """
+
+    def __init__(self, source: str) -> None:
+        names = set(_NAME.findall(source))
+        variables = names - BUILT_IN - {"states"}
+        bound = "".join(f"${name} := $$.variables.{name}; " for name in sorted(variables))
+        self._expression = jlens.Expression(f'($states := $$.states; {bound}{{"value": ({source})}})')
+        for name in names & PURE.keys():
+            self._expression.register_function(name, *PURE[name])
+        self._drawing = names & DRAWING.keys()
+
+    def __call__(self, scope: Scope) -> Selected:
+        bindings: dict[str, Any] = {"eval": None}
+        for name in self._drawing:
+            bindings[name] = partial(DRAWING[name], scope.draws)
+        document = {"states": _states(scope), "variables": scope.variables}
+        try:
+            found = self._expression.evaluate(document, bindings, now=round(scope.at * 1000), **LIMITS)
+        except jlens.JlensError as error:
+            raise _FailedError(f"{error.code}: {error}") from error
+        except FunctionError as error:
+            raise _FailedError(str(error)) from error
+        selected: Selected = found.get("value", MISSING)
+        return selected
