@@ -1,1 +1,63 @@
-"""Room asl."""
+"""The Amazon States Language: definitions in, commands out; no clock, no randomness, no input or output.
+
+A definition is compiled once with ``compile_definition``. An ``Execution`` is moved on by ``advance``, one event at a
+time; what it answers is what the engine must do. The same events in the same order give the same execution, commands
+and history.
+"""
+
+from expeditor.asl.commands import (
+    CancelTask,
+    CancelTimer,
+    CloseExecution,
+    Command,
+    ExecutionStatus,
+    ScheduleTask,
+    StartTimer,
+)
+from expeditor.asl.definition import compile_definition
+from expeditor.asl.diagnostics import DefinitionError, Diagnostic
+from expeditor.asl.events import (
+    AnyEvent,
+    Event,
+    ExecutionAborted,
+    ExecutionRedriven,
+    ExecutionStarted,
+    TaskFailed,
+    TaskStarted,
+    TaskSubmitted,
+    TaskSucceeded,
+    TimerFired,
+)
+from expeditor.asl.execution import ActiveState, Execution, ExecutionContext
+from expeditor.asl.history import HistoryEvent
+from expeditor.asl.machine import advance
+from expeditor.asl.model import Machine
+
+__all__ = [
+    "ActiveState",
+    "AnyEvent",
+    "CancelTask",
+    "CancelTimer",
+    "CloseExecution",
+    "Command",
+    "DefinitionError",
+    "Diagnostic",
+    "Event",
+    "Execution",
+    "ExecutionAborted",
+    "ExecutionContext",
+    "ExecutionRedriven",
+    "ExecutionStarted",
+    "ExecutionStatus",
+    "HistoryEvent",
+    "Machine",
+    "ScheduleTask",
+    "StartTimer",
+    "TaskFailed",
+    "TaskStarted",
+    "TaskSubmitted",
+    "TaskSucceeded",
+    "TimerFired",
+    "advance",
+    "compile_definition",
+]

@@ -28,6 +28,7 @@ class ScheduleTask:
         token: task token for ``.waitForTaskToken`` and activities, else None.
         heartbeat_seconds: allowed silence, else None; the engine restarts the timer on each heartbeat.
         heartbeat_timer_id: that timer, else None.
+        credentials: the effective ``Credentials``, such as ``{"RoleArn": ...}``, else None.
     """
 
     task_id: int
@@ -36,6 +37,7 @@ class ScheduleTask:
     token: str | None = None
     heartbeat_seconds: float | None = None
     heartbeat_timer_id: int | None = None
+    credentials: JSONValue = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ class ExecutionStarted(Event, frozen=True, array_like=True, tag=True):
 
 
 class TaskStarted(Event, frozen=True, array_like=True, tag=True):
-    """A worker took up an activity task."""
+    """A worker took up an activity task, and may have given its name."""
 
     task_id: int
-    worker_name: str
+    worker_name: str | None
 
 
 class TaskSubmitted(Event, frozen=True, array_like=True, tag=True):
@@ -49,11 +49,11 @@ class TaskSucceeded(Event, frozen=True, array_like=True, tag=True):
 
 
 class TaskFailed(Event, frozen=True, array_like=True, tag=True):
-    """A task ended badly; *error* is the name that retriers and catchers match."""
+    """A task ended badly; *error* is the name that retriers and catchers match. Both may be unknown."""
 
     task_id: int
-    error: str
-    cause: str
+    error: str | None
+    cause: str | None
 
 
 class TimerFired(Event, frozen=True, array_like=True, tag=True):

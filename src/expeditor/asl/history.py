@@ -1,0 +1,93 @@
+"""History events as GetExecutionHistory answers them: their types, links and details."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from expeditor.payloads import JSONValue, encode
+
+Details = dict[str, JSONValue]
+
+NOT_TRUNCATED: Details = {"truncated": False}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One entry of an execution's history.
+
+    Attributes:
+        id: 1, 2, 3, ... within the execution.
+        previous_event_id: the event that led to this one; 0 for the first events.
+        at: seconds since the epoch.
+        type: AWS's name, such as ``PassStateEntered``.
+        details: empty, or one key of AWS's such as ``stateEnteredEventDetails`` with its object.
+    """
+
+    id: int
+    previous_event_id: int
+    at: float
+    type: str
+    details: Details
+
+
+def text_of(value: JSONValue) -> str:
+    """*value* as the JSON text that AWS puts into a history event."""
+    return encode(value).decode()
+
+
+def execution_started(payload: bytes, role_arn: str) -> Details:
+    """Details of ExecutionStarted; *payload* is the input's JSON text."""
+    body: Details = {"input": payload.decode(), "inputDetails": NOT_TRUNCATED, "roleArn": role_arn}
+    return {"executionStartedEventDetails": body}
+
+
+def execution_succeeded(output: bytes) -> Details:
+    """Details of ExecutionSucceeded."""
+    return {"executionSucceededEventDetails": {"output": output.decode(), "outputDetails": NOT_TRUNCATED}}
+
+
+def state_entered(name: str, value: JSONValue) -> Details:
+    """Details of every ...StateEntered."""
+    body: Details = {"name": name, "input": text_of(value), "inputDetails": NOT_TRUNCATED}
+    return {"stateEnteredEventDetails": body}
+
+
+def state_exited(name: str, output: JSONValue, assigned: Mapping[str, JSONValue] | None) -> Details:
+    """Details of every ...StateExited; *assigned* are the variables the state wrote."""
+    body: Details = {"name": name, "output": text_of(output), "outputDetails": NOT_TRUNCATED}
+    if assigned:
+        body["assignedVariables"] = {variable: text_of(value) for variable, value in assigned.items()}
+        body["assignedVariablesDetails"] = NOT_TRUNCATED
+    return {"stateExitedEventDetails": body}
+
+
+def failure(key: str, error: str | None, cause: str | None, extra: Mapping[str, JSONValue] | None = None) -> Details:
+    """Details named *key* that carry an error and a cause as far as they are known, and *extra*."""
+    body: Details = dict(extra or {})
+    if error is not None:
+        body["error"] = error
+    if cause is not None:
+        body["cause"] = cause
+    return {key: body}
+
+
+def evaluation_failed(state: str, error: str, cause: str, location: str | None) -> Details:
+    """Details of EvaluationFailed; *location* is the field, such as ``Output/result``, where there is one."""
+    body: Details = {"state": state, "error": error, "cause": cause}
+    if location is not None:
+        body["location"] = location
+    return {"evaluationFailedEventDetails": body}
+
+
+def output_details(key: str, output: bytes, extra: Mapping[str, JSONValue] | None = None) -> Details:
+    """Details named *key* that carry a task's output, JSON text, and *extra*."""
+    return {key: {"output": output.decode(), "outputDetails": NOT_TRUNCATED, **(extra or {})}}
+
+
+def map_started(length: int) -> Details:
+    """Details of MapStateStarted."""
+    return {"mapStateStartedEventDetails": {"length": length}}
+
+
+def iteration(key: str, name: str, index: int) -> Details:
+    """Details of MapIterationStarted, -Succeeded, -Failed and -Aborted, named *key*."""
+    return {key: {"name": name, "index": index}}

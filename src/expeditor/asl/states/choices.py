@@ -1,0 +1,82 @@
+"""Choice: the first rule that matches names the next state."""
+
+from collections.abc import Callable
+
+from expeditor.asl.choices import compile_rule
+from expeditor.asl.dataflow import Dataflow, JSONataFlow, PathFlow
+from expeditor.asl.execution import Failure, Frame
+from expeditor.asl.fields import Fields
+from expeditor.asl.model import Choice, ChoiceState, Language
+from expeditor.asl.scope import Expression, Scope
+from expeditor.asl.states.reading import basics
+from expeditor.asl.turn import Behaviour, StateFailedError, Turn
+
+NO_CHOICE_MATCHED = "States.NoChoiceMatched"
+
+
+def compile_choice(name: str, fields: Fields) -> ChoiceState:
+    """The compiled state."""
+    fields.require("Choices")
+    flow = fields.plain_flow()
+    if fields.raw.get("Choices") == []:
+        fields.find("Value cannot be empty", "Choices")
+    choices = tuple(_choice(one, flow) for one in fields.sequence("Choices"))
+    default = fields.text("Default")
+    return ChoiceState(**basics(name, "Choice", fields, flow, moves=False), choices=choices, default=default)
+
+
+def _choice(fields: Fields, flow: Dataflow) -> Choice:
+    fields.require("Next")
+    if fields.language is Language.JSONATA:
+        fields.require("Condition")
+        own: Dataflow = JSONataFlow(None, fields.template("Output") or _output(flow), fields.assign())
+    else:
+        own = PathFlow(output_path=flow.output_path if isinstance(flow, PathFlow) else None, assign=fields.assign())
+    matches = _condition(fields) if fields.language is Language.JSONATA else _rule(fields)
+    return Choice(matches, fields.text("Next") or "", own)
+
+
+def _output(flow: Dataflow) -> Expression | None:
+    return flow.output if isinstance(flow, JSONataFlow) else None
+
+
+def _condition(fields: Fields) -> Callable[[Scope], bool]:
+    if isinstance(fields.raw.get("Condition"), bool):
+        value = bool(fields.take("Condition"))
+        return lambda _scope: value
+    condition = fields.jsonata("Condition", "boolean")
+    return lambda scope: condition is not None and bool(condition(scope))
+
+
+def _rule(fields: Fields) -> Callable[[Scope], bool]:
+    rule = {name: value for name, value in fields.raw.items() if name not in ("Next", "Assign", "Comment")}
+    compiled = fields.compiled("", lambda: compile_rule(rule))
+    return compiled or (lambda _scope: False)
+
+
+def run_choice(turn: Turn, frame: Frame) -> None:
+    """Leaves at once."""
+    state = frame.state
+    assert isinstance(state, ChoiceState)
+    scope = turn.scope(frame)
+    effective = scope.input = state.flow.take(scope)
+    for choice in state.choices:
+        if choice.matches(scope):
+            assigned, output = choice.flow.hand_on(scope, effective)
+            turn.leave(frame, output, assigned, choice.next)
+            return
+    _default(turn, frame, state, scope)
+
+
+def _default(turn: Turn, frame: Frame, state: ChoiceState, scope: Scope) -> None:
+    if state.default is None:
+        cause = (
+            f"{turn.where(frame)} Failed to transition out of the state. "
+            "The state does not have any choice that matches the input and has no default transition."
+        )
+        raise StateFailedError(Failure(NO_CHOICE_MATCHED, cause))
+    assigned, output = state.flow.hand_on(scope, scope.input)
+    turn.leave(frame, output, assigned, state.default)
+
+
+BEHAVIOUR = Behaviour(run=run_choice, resume=Turn.enter_again)

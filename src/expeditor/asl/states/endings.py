@@ -1,0 +1,59 @@
+"""Succeed and Fail: the ends of a flow."""
+
+from expeditor.asl.execution import Failure, Frame
+from expeditor.asl.fields import Fields, constant
+from expeditor.asl.model import FailState, Language, SucceedState
+from expeditor.asl.scope import EvaluationError, Expression, Scope
+from expeditor.asl.states.reading import basics
+from expeditor.asl.turn import Behaviour, Turn
+
+
+def compile_succeed(name: str, fields: Fields) -> SucceedState:
+    """The compiled state."""
+    return SucceedState(**basics(name, "Succeed", fields, fields.plain_flow(), moves=False))
+
+
+def run_succeed(turn: Turn, frame: Frame) -> None:
+    """Ends the flow well."""
+    scope = turn.scope(frame)
+    flow = frame.state.flow
+    assigned, output = flow.hand_on(scope, flow.take(scope))
+    turn.leave(frame, output, assigned)
+
+
+def compile_fail(name: str, fields: Fields) -> FailState:
+    """The compiled state."""
+    flow = fields.plain_flow()
+    return FailState(
+        **basics(name, "Fail", fields, flow, moves=False), error=_text(fields, "Error"), cause=_text(fields, "Cause")
+    )
+
+
+def _text(fields: Fields, name: str) -> Expression | None:
+    fields.only_one(name, f"{name}Path")
+    if fields.language is Language.JSONATA:
+        return fields.template(name)
+    if fields.has(f"{name}Path"):
+        return fields.path_or_intrinsic(f"{name}Path")
+    value = fields.text(name)
+    return None if value is None else constant(value)
+
+
+def run_fail(turn: Turn, frame: Frame) -> None:
+    """Ends the flow badly."""
+    state = frame.state
+    assert isinstance(state, FailState)
+    scope = turn.scope(frame)
+    error, cause = _string(scope, state.error, "Error"), _string(scope, state.cause, "Cause")
+    turn.fail(frame, Failure(error, cause))
+
+
+def _string(scope: Scope, read: Expression | None, name: str) -> str | None:
+    value = None if read is None else read(scope)
+    if value is not None and not isinstance(value, str):
+        raise EvaluationError("States.Runtime", f"The value of the field '{name}' must be a string")
+    return value
+
+
+SUCCEED = Behaviour(run=run_succeed, resume=Turn.enter_again)
+FAIL = Behaviour(run=run_fail, resume=Turn.enter_again)
