@@ -1,1 +1,39 @@
-"""Room executions."""
+"""Durable executions of state machines."""
+
+from expeditor.executions.engine import Counts, Engine
+from expeditor.executions.machines import (
+    CreateStateMachine,
+    MachineType,
+    StateMachine,
+    StateMachines,
+    StateMachineSummary,
+    UpdateStateMachine,
+)
+from expeditor.executions.parts import Parts
+from expeditor.executions.records import ExecutionDescription, ExecutionFilter, ExecutionPage, ExecutionSummary
+from expeditor.executions.runner import Change, ChangeKind
+from expeditor.executions.timers import Alarm, LoopAlarm
+from expeditor.integrations import ClosedExecution, StartedExecution, StartRequest
+
+__all__ = [
+    "Alarm",
+    "Change",
+    "ChangeKind",
+    "ClosedExecution",
+    "Counts",
+    "CreateStateMachine",
+    "Engine",
+    "ExecutionDescription",
+    "ExecutionFilter",
+    "ExecutionPage",
+    "ExecutionSummary",
+    "LoopAlarm",
+    "MachineType",
+    "Parts",
+    "StartRequest",
+    "StartedExecution",
+    "StateMachine",
+    "StateMachineSummary",
+    "StateMachines",
+    "UpdateStateMachine",
+]

@@ -1,1 +1,38 @@
-"""Room integrations."""
+"""From a Task's ``Resource`` to an effect."""
+
+from expeditor.integrations.invoke import Invocation, Invoker
+from expeditor.integrations.nested import ClosedExecution, Executions, StartedExecution, StartRequest
+from expeditor.integrations.publish import Publisher
+from expeditor.integrations.resources import Integrations, TaskStarter
+from expeditor.integrations.tasks import (
+    Cancel,
+    Failed,
+    Handler,
+    Outcome,
+    Pattern,
+    Report,
+    Submitted,
+    Succeeded,
+    TaskRequest,
+)
+
+__all__ = [
+    "Cancel",
+    "ClosedExecution",
+    "Executions",
+    "Failed",
+    "Handler",
+    "Integrations",
+    "Invocation",
+    "Invoker",
+    "Outcome",
+    "Pattern",
+    "Publisher",
+    "Report",
+    "StartRequest",
+    "StartedExecution",
+    "Submitted",
+    "Succeeded",
+    "TaskRequest",
+    "TaskStarter",
+]

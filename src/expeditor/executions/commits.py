@@ -1,0 +1,85 @@
+"""One commit at a time; what arrives meanwhile joins the next one."""
+
+import asyncio
+import logging
+from functools import partial
+from typing import Protocol
+
+import apsw
+
+from expeditor.executions.running import Batch, Rows, Running, refuse
+from expeditor.store import Database, executions, state_machines
+
+_log = logging.getLogger(__name__)
+
+
+class Effects(Protocol):
+    """What follows from a commit."""
+
+    def perform(self, batch: Batch) -> None:
+        """Does what *batch* asks for; it is on disk."""
+        ...
+
+    def lose(self, lost: dict[int, Running], error: BaseException) -> None:
+        """Drops executions whose commit failed: whether it is on disk is unknown."""
+        ...
+
+
+class Commits:
+    """Writes batches, at most one at a time.
+
+    Attributes:
+        batch: gathers what the next commit writes.
+    """
+
+    def __init__(self, database: Database, effects: Effects) -> None:
+        self.batch = Batch()
+        self._database = database
+        self._effects = effects
+        self._in_flight: Batch | None = None
+        self._idle: asyncio.Future[None] | None = None
+
+    def submit(self) -> None:
+        """Writes what has gathered, unless a commit is in flight."""
+        if self._in_flight is not None:
+            return
+        if not self.batch:
+            if self._idle is not None and not self._idle.done():
+                self._idle.set_result(None)
+            return
+        batch, self.batch = self.batch, Batch()
+        self._in_flight = batch
+        self._database.submit(partial(_write, batch.rows())).add_done_callback(self._committed)
+
+    def drained(self) -> "asyncio.Future[None]":
+        """Resolves when nothing is left to write."""
+        if self._idle is None:
+            self._idle = asyncio.get_running_loop().create_future()
+        self.submit()
+        return self._idle
+
+    def _committed(self, future: "asyncio.Future[None]") -> None:
+        batch, self._in_flight = self._in_flight, None
+        assert batch is not None
+        error = future.exception()
+        if error is not None:
+            self._lose(batch, error)
+            self.submit()
+            return
+        # The next commit goes first, so that the disk works while the effects of this one are performed.
+        self.submit()
+        self._effects.perform(batch)
+
+    def _lose(self, batch: Batch, error: BaseException) -> None:
+        """Gives up the failed batch and what was built on it meanwhile."""
+        _log.error("a commit failed, %d executions are rebuilt from the journal: %s", len(batch.touched), error)
+        built_on_it, self.batch = self.batch, Batch()
+        for waiter, _ in (*batch.answers, *built_on_it.answers):
+            refuse(waiter, error)
+        self._effects.lose({**batch.touched, **built_on_it.touched}, error)
+
+
+def _write(rows: Rows, connection: apsw.Connection) -> None:
+    executions.write(connection, rows.started, rows.entries, rows.closed)
+    if rows.closed:
+        state_machines.finish_deletions(connection)

@@ -1,0 +1,277 @@
+"""The door of durable executions."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from expeditor.asl import Execution, ExecutionAborted, ExecutionContext, ExecutionStatus, HistoryEvent
+from expeditor.errors import ServiceError
+from expeditor.executions import arns
+from expeditor.executions.errors import (
+    EngineClosedError,
+    ExecutionAlreadyExistsError,
+    ExecutionUnavailableError,
+    InvalidExecutionInputError,
+)
+from expeditor.executions.inputs import check_json
+from expeditor.executions.machines import Startable, StateMachines
+from expeditor.executions.parts import Parts
+from expeditor.executions.rebuilding import Progress, Rebuilding
+from expeditor.executions.records import ExecutionDescription, ExecutionFilter, ExecutionPage, Records
+from expeditor.executions.recovery import closed_from, token_prefix
+from expeditor.executions.registry import Registry
+from expeditor.executions.runner import Subscriber
+from expeditor.executions.running import Running, Waiter
+from expeditor.executions.tokens import TaskTokens
+from expeditor.integrations import ClosedExecution, StartedExecution, StartRequest
+from expeditor.store import executions
+from expeditor.store.executions import NewExecution
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many executions there are.
+
+    Attributes:
+        closed: by status, of those that have ended.
+        oldest_started_at: of the one that has been running for longest; None when none is running.
+    """
+
+    running: int
+    closed: dict[str, int]
+    oldest_started_at: float | None
+
+
+class Engine:
+    """Durable executions.
+
+    Every answer that promises something is a future that resolves once the promise is on disk. What AWS's API would
+    refuse is refused with a ServiceError: through the future, or at once by what answers at once.
+
+    Attributes:
+        machines: the state machines.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.machines = StateMachines(parts.database, parts.clock, parts.ids)
+        self._parts = parts
+        self._registry = Registry()
+        rebuilding = Rebuilding(parts, self._registry, self.machines)
+        self._rebuilding = rebuilding
+        self._runner = rebuilding.runner
+        self._tokens = TaskTokens(parts, self._registry, self._runner)
+        self._records = Records(parts.database, self.machines)
+        self._last_id = executions.last_id(parts.database.reader)
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
+
+    @classmethod
+    async def open(cls, parts: Parts, progress: Progress | None = None) -> "Engine":
+        """Goes on where the journal ends: every execution that has not ended is rebuilt, its pending tasks are started
+        again (at least once), and overdue timers fire.
+
+        Args:
+            progress: called now and then with how many are done and how many there are.
+        """
+        engine = cls(parts)
+        parts.integrations.attach(engine)
+        await engine._rebuilding.recover_all(progress)
+        return engine
+
+    async def close(self) -> None:
+        """Stops cleanly: what was acknowledged is on disk, what was under way goes on at the next start."""
+        self._is_closed = True
+        await self._runner.stop()
+        self._registry.refuse_all(EngineClosedError())
+
+    def start_execution(
+        self,
+        state_machine_arn: str,
+        name: str | None,
+        input: bytes,  # noqa: A002 - AWS's spelling
+        trace_header: str | None = None,
+    ) -> "asyncio.Future[StartedExecution]":
+        """Starts an execution; the same name with the same input while it runs gives the first one.
+
+        Args:
+            name: unique within the state machine for ever; None for a random one.
+            input: JSON text.
+
+        Raises (through the future):
+            ExecutionAlreadyExistsError, InvalidExecutionInputError, InvalidNameError, StateMachineDeletingError,
+            StateMachineDoesNotExistError.
+        """
+        return self.start(StartRequest(state_machine_arn, input, name, trace_header))
+
+    def start(self, request: StartRequest) -> "asyncio.Future[StartedExecution]":
+        """Starts an execution; see ``start_execution``."""
+        waiter: asyncio.Future[StartedExecution] = self._loop.create_future()
+        try:
+            self._start(request, waiter)
+        except (ServiceError, EngineClosedError) as error:
+            waiter.set_exception(error)
+        return waiter
+
+    def stop_execution(self, arn: str, error: str | None, cause: str | None) -> "asyncio.Future[float]":
+        """Aborts an execution and answers when it stopped; one that has ended stays as it is.
+
+        Raises (through the future):
+            ExecutionDoesNotExistError, ExecutionUnavailableError, InvalidArnError.
+        """
+        waiter: asyncio.Future[float] = self._loop.create_future()
+        running = self._registry.by_arn.get(arn)
+        if running is None:
+            self._answer_from_disk(arn, waiter, lambda closed: closed.stopped_at)
+        else:
+            at, seed = self._parts.clock.now(), self._parts.ids.seed()
+            self._runner.post(running, ExecutionAborted(at, seed, error, cause), waiter)
+        return waiter
+
+    def wait_closed(self, arn: str) -> "asyncio.Future[ClosedExecution]":
+        """The end of an execution.
+
+        Raises (through the future):
+            EngineClosedError, ExecutionDoesNotExistError, InvalidArnError.
+        """
+        waiter: asyncio.Future[ClosedExecution] = self._loop.create_future()
+        running = self._registry.by_arn.get(arn)
+        if running is not None:
+            self._registry.wait(running.id, waiter)
+        else:
+            self._answer_from_disk(arn, waiter, lambda closed: closed, is_patient=True)
+        return waiter
+
+    def describe_execution(self, arn: str) -> ExecutionDescription:
+        """One execution. Raises ExecutionDoesNotExistError, InvalidArnError."""
+        return self._records.describe(arn)
+
+    def list_executions(self, wanted: ExecutionFilter) -> ExecutionPage:
+        """One page of executions, newest first. Raises StateMachineDoesNotExistError."""
+        return self._records.page(wanted)
+
+    def history(self, arn: str) -> list[HistoryEvent]:
+        """The history of an execution, oldest event first. Raises ExecutionDoesNotExistError, InvalidArnError."""
+        return self._records.history(arn)
+
+    def send_task_success(self, token: str, output: bytes) -> "asyncio.Future[float]":
+        """Ends the task of *token* well with *output*, JSON text.
+
+        Raises (at once or through the future):
+            InvalidOutputError, InvalidTokenError, TaskTimedOutError, ExecutionUnavailableError.
+        """
+        return self._tokens.succeed(token, output)
+
+    def send_task_failure(self, token: str, error: str, cause: str) -> "asyncio.Future[float]":
+        """Ends the task of *token* badly. Raises as ``send_task_success`` does."""
+        return self._tokens.fail(token, error, cause)
+
+    def send_task_heartbeat(self, token: str) -> "asyncio.Future[None]":
+        """Restarts the heartbeat of the task of *token*; nothing is written. Raises as ``send_task_success`` does."""
+        self._tokens.heartbeat(token)
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        waiter.set_result(None)
+        return waiter
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Has *subscriber* called once per commit with the executions that changed; returns what ends that."""
+        self._runner.subscribers.append(subscriber)
+        return lambda: self._runner.subscribers.remove(subscriber)
+
+    def counts(self) -> Counts:
+        """How many executions there are."""
+        running = self._registry.by_id
+        oldest = running[min(running)].execution.context.started_at if running else None
+        return Counts(len(running), dict(self._registry.closed_counts), oldest)
+
+    def _start(self, request: StartRequest, waiter: Waiter) -> None:
+        if self._is_closed:
+            raise EngineClosedError
+        startable = self.machines.startable(request.state_machine_arn)
+        check_json(request.input, InvalidExecutionInputError)
+        if request.name is None:
+            name = self._parts.ids.uuid()
+        else:
+            name = request.name
+            arns.check_name(name)
+            if self._is_known(arns.execution_arn(request.state_machine_arn, name), request, waiter):
+                return
+        self._runner.begin(self._new(startable, name, request, waiter))
+
+    def _is_known(self, arn: str, request: StartRequest, waiter: Waiter) -> bool:
+        """Answers for an execution that has the name already; False when none has.
+
+        "StartExecution is idempotent for STANDARD workflows": the same name and input while it runs is the same
+        request; afterwards the name is taken. Source: API_StartExecution.
+        """
+        running = self._registry.by_arn.get(arn)
+        if running is not None and running.closing is None:
+            if running.execution.context.input != request.input:
+                raise ExecutionAlreadyExistsError(arn)
+            if running.starting is None:
+                waiter.set_result(StartedExecution(arn, running.execution.context.started_at))
+            else:
+                running.starting.append(waiter)
+            return True
+        if running is not None:
+            raise ExecutionAlreadyExistsError(arn)
+        row = executions.by_name(self._parts.database.reader, *arns.split_execution_arn(arn))
+        if row is None:
+            return False
+        is_again = row.started_by is not None and row.started_by == request.started_by
+        if not is_again and (row.status != ExecutionStatus.RUNNING or row.input != request.input):
+            raise ExecutionAlreadyExistsError(arn)
+        waiter.set_result(StartedExecution(arn, row.started_at))
+        return True
+
+    def _new(self, startable: Startable, name: str, request: StartRequest, waiter: Waiter) -> Running:
+        self._last_id += 1
+        machine, secret, now = startable.row, self._parts.ids.seed().hex(), self._parts.clock.now()
+        context = ExecutionContext(
+            execution_arn=arns.execution_arn(machine.arn, name),
+            execution_name=name,
+            role_arn=machine.role_arn,
+            started_at=now,
+            state_machine_arn=machine.arn,
+            state_machine_name=machine.name,
+            input=request.input,
+            token_prefix=token_prefix(self._last_id, secret),
+        )
+        row = NewExecution(
+            id=self._last_id,
+            machine_id=machine.id,
+            revision_id=machine.revision_id,
+            name=name,
+            status="RUNNING",
+            input=request.input,
+            output=None,
+            error=None,
+            cause=None,
+            started_at=now,
+            stopped_at=None,
+            seed=self._parts.ids.seed(),
+            secret=secret,
+            started_by=request.started_by,
+            trace_header=request.trace_header,
+        )
+        execution = Execution.new(context)
+        return Running(row.id, context.execution_arn, startable.machine, execution, row=row, starting=[waiter])
+
+    def _answer_from_disk(
+        self, arn: str, waiter: Waiter, answer: Callable[[ClosedExecution], object], *, is_patient: bool = False
+    ) -> None:
+        """Answers about an execution that is not in memory: it has ended, or is about to be rebuilt.
+
+        Args:
+            is_patient: whether *waiter* would rather wait for the end than be refused.
+        """
+        try:
+            row = self._records.row(arn)
+        except ServiceError as error:
+            waiter.set_exception(error)
+            return
+        if row.status != ExecutionStatus.RUNNING:
+            waiter.set_result(answer(closed_from(row)))
+        elif is_patient:
+            self._registry.wait(row.id, waiter)
+        else:
+            waiter.set_exception(ExecutionUnavailableError(arn))

@@ -1,0 +1,99 @@
+"""Executions that are brought back into memory: all of them at the start, some after a failed commit."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from expeditor.executions.errors import ExecutionDoesNotExistError
+from expeditor.executions.machines import StateMachines
+from expeditor.executions.parts import Parts
+from expeditor.executions.recovery import closed_from, fresh, rebuild
+from expeditor.executions.registry import Registry
+from expeditor.executions.runner import Runner
+from expeditor.executions.running import Running
+from expeditor.store import executions
+from expeditor.store.executions import ExecutionRow
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with how many executions are rebuilt and how many there are."""
+
+_CHUNK = 100
+_DELAY_SECONDS = (0.0, 0.05, 0.2, 1.0, 5.0)
+
+
+class Rebuilding:
+    """Brings executions back from the journal."""
+
+    def __init__(self, parts: Parts, registry: Registry, machines: StateMachines) -> None:
+        self._parts = parts
+        self._registry = registry
+        self._machines = machines
+        self._runner = Runner(parts, registry, self._schedule)
+        self._lost: dict[int, str] = {}
+        self._failures = 0
+        self._is_due = False
+
+    @property
+    def runner(self) -> Runner:
+        """What the executions are given to."""
+        return self._runner
+
+    async def recover_all(self, progress: Progress | None) -> None:
+        """Rebuilds every execution that has not ended, the oldest first."""
+        reader = self._parts.database.reader
+        self._registry.closed_counts.update(executions.counts_by_status(reader))
+        self._registry.closed_counts.pop("RUNNING", None)
+        ids = executions.running_ids(reader)
+        for done, execution_id in enumerate(ids, start=1):
+            self._bring_back(execution_id)
+            if done % _CHUNK == 0 or done == len(ids):
+                if progress is not None:
+                    progress(done, len(ids))
+                await asyncio.sleep(0)
+
+    def _schedule(self, lost: list[Running]) -> None:
+        """Rebuilds what a failed commit held, soon, and later each time it fails again."""
+        self._lost |= {running.id: running.arn for running in lost}
+        delay = _DELAY_SECONDS[min(self._failures, len(_DELAY_SECONDS) - 1)]
+        self._failures += 1
+        if not self._is_due:
+            self._is_due = True
+            self._runner.clockwork.call_later(delay, self._rebuild_lost)
+
+    def _rebuild_lost(self) -> None:
+        self._is_due = False
+        lost, self._lost = self._lost, {}
+        for execution_id, arn in lost.items():
+            if not self._bring_back(execution_id):
+                self._registry.refuse_waiters(execution_id, ExecutionDoesNotExistError(arn))
+        self._parts.database.submit(lambda _: None).add_done_callback(self._note_success)
+
+    def _note_success(self, future: "asyncio.Future[None]") -> None:
+        if future.exception() is None:
+            self._failures = 0
+
+    def _bring_back(self, execution_id: int) -> bool:
+        """Rebuilds one execution; False when it is not on disk."""
+        row = executions.by_id(self._parts.database.reader, execution_id)
+        if row is None:
+            return False
+        if row.status == "RUNNING":
+            self._rebuild(row)
+        else:
+            self._registry.tell_closed(row.id, closed_from(row))
+        return True
+
+    def _rebuild(self, row: ExecutionRow) -> None:
+        machine = self._machines.compiled(row.definition_id)
+        journal = executions.journal(self._parts.database.reader, row.id)
+        try:
+            recovered = rebuild(row, journal, machine)
+        except Exception:  # noqa: BLE001
+            # The edge of the interpreter: a journal it cannot follow stops this one execution.
+            running = fresh(row, machine)
+            _log.exception("%s stops: its journal cannot be replayed", running.arn)
+            self._runner.fail_unfollowable(running, self._parts.clock.now())
+            return
+        self._runner.resume(recovered)

@@ -1,0 +1,159 @@
+"""What is on disk of executions: descriptions, lists, histories."""
+
+import logging
+from dataclasses import dataclass
+
+from expeditor.asl import ExecutionStatus, HistoryEvent
+from expeditor.executions import arns
+from expeditor.executions.errors import ExecutionDoesNotExistError, StateMachineDoesNotExistError
+from expeditor.executions.machines import StateMachines
+from expeditor.executions.recovery import replay_history
+from expeditor.payloads import JSONValue
+from expeditor.store import Database, executions, state_machines
+from expeditor.store.executions import ExecutionRow
+
+_log = logging.getLogger(__name__)
+
+_BROKEN = "ExecutionFailed"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionDescription:
+    """One execution.
+
+    Attributes:
+        input, output: JSON text; output only when SUCCEEDED.
+        started_at, stopped_at: seconds since the epoch.
+    """
+
+    arn: str
+    name: str
+    state_machine_arn: str
+    status: ExecutionStatus
+    input: bytes
+    output: bytes | None
+    error: str | None
+    cause: str | None
+    started_at: float
+    stopped_at: float | None
+    trace_header: str | None
+    redrive_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSummary:
+    """What a list shows of one execution."""
+
+    arn: str
+    name: str
+    state_machine_arn: str
+    status: ExecutionStatus
+    started_at: float
+    stopped_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFilter:
+    """Which executions to list, newest first.
+
+    Attributes:
+        state_machine_arn: None for those of all state machines.
+        after: where the page before ended, its ``next_page``.
+        limit: 1 to 1000.
+    """
+
+    state_machine_arn: str | None = None
+    status: ExecutionStatus | None = None
+    after: int | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPage:
+    """One page of a list; *next_page* is None on the last one."""
+
+    executions: list[ExecutionSummary]
+    next_page: int | None
+
+
+class Records:
+    """Reads executions; sees what is on disk."""
+
+    def __init__(self, database: Database, machines: StateMachines) -> None:
+        self._reader = database.reader
+        self._machines = machines
+
+    def row(self, arn: str) -> ExecutionRow:
+        """One execution. Raises ExecutionDoesNotExistError, InvalidArnError."""
+        row = executions.by_name(self._reader, *arns.split_execution_arn(arn))
+        if row is None:
+            raise ExecutionDoesNotExistError(arn)
+        return row
+
+    def describe(self, arn: str) -> ExecutionDescription:
+        """One execution. Raises ExecutionDoesNotExistError, InvalidArnError."""
+        row = self.row(arn)
+        return ExecutionDescription(
+            arn=arn,
+            name=row.name,
+            state_machine_arn=row.machine_arn,
+            status=ExecutionStatus(row.status),
+            input=row.input,
+            output=row.output,
+            error=row.error,
+            cause=row.cause,
+            started_at=row.started_at,
+            stopped_at=row.stopped_at,
+            trace_header=row.trace_header,
+        )
+
+    def page(self, wanted: ExecutionFilter) -> ExecutionPage:
+        """Executions, newest first. Raises StateMachineDoesNotExistError."""
+        machine_id = self._machine_id(wanted.state_machine_arn)
+        # One more than asked for tells whether there is another page.
+        limit = min(wanted.limit + 1, 1000)
+        rows = executions.page(self._reader, executions.ExecutionFilter(machine_id, wanted.status, wanted.after, limit))
+        shown = rows[: wanted.limit]
+        has_more = len(rows) > wanted.limit or (wanted.limit == 1000 and len(rows) == 1000)
+        return ExecutionPage([_summary(row) for row in shown], shown[-1].id if has_more else None)
+
+    def history(self, arn: str) -> list[HistoryEvent]:
+        """The history of an execution, by replaying its journal. Raises ExecutionDoesNotExistError."""
+        row = self.row(arn)
+        history: list[HistoryEvent] = []
+        try:
+            replay_history(
+                row, executions.journal(self._reader, row.id), self._machines.compiled(row.definition_id), history
+            )
+        except Exception:  # noqa: BLE001
+            # The edge of the interpreter: the journal of an execution that it could not follow shows what it can.
+            _log.exception("the journal of %s cannot be replayed to its end", arn)
+        return [*history, *_missing_end(row, history)]
+
+    def _machine_id(self, machine_arn: str | None) -> int | None:
+        if machine_arn is None:
+            return None
+        machine = state_machines.by_arn(self._reader, machine_arn)
+        if machine is None or machine.status == "DELETED":
+            raise StateMachineDoesNotExistError(machine_arn)
+        return machine.id
+
+
+def _summary(row: executions.ExecutionSummary) -> ExecutionSummary:
+    return ExecutionSummary(
+        arn=arns.execution_arn(row.machine_arn, row.name),
+        name=row.name,
+        state_machine_arn=row.machine_arn,
+        status=ExecutionStatus(row.status),
+        started_at=row.started_at,
+        stopped_at=row.stopped_at,
+    )
+
+
+def _missing_end(row: ExecutionRow, history: list[HistoryEvent]) -> list[HistoryEvent]:
+    """The end of an execution that the engine stopped because the interpreter failed; no outcome led to it."""
+    if row.stopped_at is None or row.error != "States.Runtime" or (history and history[-1].type == _BROKEN):
+        return []
+    last_id = history[-1].id if history else 0
+    body: JSONValue = {"error": row.error, "cause": row.cause}
+    return [HistoryEvent(last_id + 1, last_id, row.stopped_at, _BROKEN, {"executionFailedEventDetails": body})]

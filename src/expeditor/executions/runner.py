@@ -1,0 +1,262 @@
+"""Outcomes in, commands out: advances executions and performs what is on disk."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+from expeditor.asl import (
+    AnyEvent,
+    CancelTask,
+    CancelTimer,
+    CloseExecution,
+    Command,
+    ExecutionAborted,
+    ExecutionStarted,
+    ExecutionStatus,
+    ScheduleTask,
+    StartTimer,
+    TaskFailed,
+    TaskSubmitted,
+    TaskSucceeded,
+    advance,
+)
+from expeditor.executions.clockwork import Clockwork
+from expeditor.executions.commits import Commits
+from expeditor.executions.errors import ExecutionUnavailableError, TaskTimedOutError
+from expeditor.executions.journal import encode_event
+from expeditor.executions.parts import Parts
+from expeditor.executions.recovery import Recovered
+from expeditor.executions.registry import Registry
+from expeditor.executions.running import Batch, Running, Waiter, answer, is_journaled, refuse
+from expeditor.integrations import Failed, Outcome, StartedExecution, Submitted, Succeeded, TaskRequest
+from expeditor.store.executions import Closing, JournalEntry
+
+_log = logging.getLogger(__name__)
+
+
+class ChangeKind(StrEnum):
+    """What happened to an execution, as subscribers hear of it."""
+
+    STARTED = "started"
+    MOVED = "moved"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One execution that changed in a commit that is now on disk."""
+
+    arn: str
+    kind: ChangeKind
+
+
+Subscriber = Callable[[list[Change]], None]
+
+
+class Runner:
+    """Advances executions, has what came of it committed, and performs the commands once that is on disk.
+
+    Attributes:
+        subscribers: called once per commit.
+        on_lost: called with the executions a failed commit held a part of.
+    """
+
+    def __init__(self, parts: Parts, registry: Registry, on_lost: Callable[[list[Running]], None]) -> None:
+        self.subscribers: list[Subscriber] = []
+        self.clockwork = Clockwork(parts, registry, self.post)
+        self._parts = parts
+        self._registry = registry
+        self._on_lost = on_lost
+        self._commits = Commits(parts.database, self)
+        self._loop = asyncio.get_running_loop()
+        self._inbox: list[tuple[Running, AnyEvent, Waiter | None]] = []
+        self._is_drain_due = False
+        self._is_stopped = False
+
+    def begin(self, running: Running) -> None:
+        """Starts an execution whose row is still to be inserted."""
+        assert running.row is not None
+        self._registry.add(running)
+        self.post(running, ExecutionStarted(running.row.started_at, running.row.seed))
+
+    def resume(self, recovered: Recovered) -> None:
+        """Goes on with an execution rebuilt from its journal: its timers run, its pending tasks are started again."""
+        running = recovered.running
+        self._registry.add(running)
+        self.clockwork.restart(running)
+        for command in running.execution.pending_tasks:
+            if command.task_id not in recovered.taken:
+                self._start_task(running, command, recovered.submitted.get(command.task_id))
+
+    def fail_unfollowable(self, running: Running, at: float) -> None:
+        """Ends an execution whose journal the interpreter cannot follow."""
+        self._registry.add(running)
+        self._commits.batch.touched[running.id] = running
+        self._stop_broken(running, "The journal could not be replayed; the node's log has the details", at)
+        self._commits.submit()
+
+    def post(self, running: Running, event: AnyEvent, waiter: Waiter | None = None) -> None:
+        """Hands over an outcome; *waiter* is answered with the event's instant when it is on disk.
+
+        Raises (through the waiter):
+            TaskTimedOutError: the outcome of a task that has ended already.
+        """
+        self._inbox.append((running, event, waiter))
+        if not self._is_drain_due:
+            self._is_drain_due = True
+            self._loop.call_soon(self._drain)
+
+    async def stop(self) -> None:
+        """Takes in no more outcomes of tasks and timers, and returns when all that was taken in is on disk."""
+        self._is_stopped = True
+        self.clockwork.stop()
+        self._drain()
+        await self._commits.drained()
+
+    def perform(self, batch: Batch) -> None:
+        """See Effects."""
+        for waiter, value in batch.answers:
+            answer(waiter, value)
+        for running in batch.started:
+            _announce(running)
+        for running, command in batch.tasks:
+            if command.task_id in running.execution.tasks and not running.lost:
+                self._start_task(running, command)
+        for cancel in batch.cancels:
+            cancel()
+        for running in batch.closed:
+            self._registry.close(running)
+        if self.subscribers:
+            self._publish(batch)
+
+    def lose(self, lost: dict[int, Running], error: BaseException) -> None:
+        """See Effects."""
+        for running in lost.values():
+            running.lost = True
+            self._registry.remove(running)
+            for cancel in (running.cancels or {}).values():
+                cancel()
+            for waiter in running.starting or ():
+                refuse(waiter, error)
+        self._on_lost(list(lost.values()))
+
+    def _drain(self) -> None:
+        self._is_drain_due = False
+        inbox, self._inbox = self._inbox, []
+        for running, event, waiter in inbox:
+            if running.matters(event):
+                self._step(running, event, waiter)
+            elif waiter is not None:
+                self._answer_late(running, event, waiter)
+        self.clockwork.rearm()
+        self._commits.submit()
+
+    def _step(self, running: Running, event: AnyEvent, waiter: Waiter | None) -> None:
+        batch = self._commits.batch
+        batch.touched[running.id] = running
+        if waiter is not None:
+            batch.answers.append((waiter, event.at))
+        journaled = is_journaled(event)
+        if not journaled:
+            batch.started.append(running)
+        try:
+            commands = advance(running.machine, running.execution, event)
+        except Exception:  # noqa: BLE001
+            # The edge of the interpreter: a bug in it, or a broken invariant, stops this one execution.
+            _log.exception("%s stops: the interpreter could not handle %s", running.arn, type(event).__name__)
+            self._stop_broken(running, "The interpreter raised an error; the node's log has the details", event.at)
+            return
+        if journaled:
+            running.seq += 1
+            batch.entries.append(JournalEntry(running.id, running.seq, encode_event(event)))
+        for command in commands:
+            _APPLY[type(command)](self, running, command, event.at)
+
+    def _answer_late(self, running: Running, event: AnyEvent, waiter: Waiter) -> None:
+        if running.lost:
+            refuse(waiter, ExecutionUnavailableError(running.arn))
+        elif running.closing is not None and isinstance(event, ExecutionAborted):
+            # The end may not be on disk yet, so the answer waits for the next commit.
+            self._commits.batch.answers.append((waiter, running.closing.stopped_at))
+        else:
+            refuse(waiter, TaskTimedOutError())
+
+    def _stop_broken(self, running: Running, cause: str, at: float) -> None:
+        self._close(running, CloseExecution(ExecutionStatus.FAILED, error="States.Runtime", cause=cause), at)
+        self._commits.batch.cancels.extend((running.cancels or {}).values())
+        running.cancels = None
+
+    def _schedule(self, running: Running, command: ScheduleTask, _at: float) -> None:
+        self._commits.batch.tasks.append((running, command))
+
+    def _cancel(self, running: Running, command: CancelTask, _at: float) -> None:
+        cancel = running.take_cancel(command.task_id)
+        if cancel is not None:
+            self._commits.batch.cancels.append(cancel)
+
+    def _start_timer(self, running: Running, command: StartTimer, _at: float) -> None:
+        self.clockwork.start(running, command)
+
+    def _cancel_timer(self, running: Running, command: CancelTimer, _at: float) -> None:
+        self.clockwork.cancel(running, command.timer_id)
+
+    def _close(self, running: Running, command: CloseExecution, at: float) -> None:
+        running.closing = Closing(command.status.value, command.output, command.error, command.cause, at, running.id)
+        self._commits.batch.closed.append(running)
+
+    def _start_task(self, running: Running, command: ScheduleTask, submitted: bytes | None = None) -> None:
+        request = TaskRequest(
+            command.resource, command.parameters, running.arn, command.task_id, command.token, submitted
+        )
+        report = partial(self._report, running, command.task_id)
+        try:
+            cancel = self._parts.integrations.start(request, report)
+        except Exception as error:  # noqa: BLE001
+            # The edge of the integrations: whatever they raise is the failure of this one task.
+            _log.exception("task %d of %s could not be started", command.task_id, running.arn)
+            report(Failed("States.Runtime", f"{command.resource} could not be called: {error}"))
+            return
+        if cancel is not None:
+            if running.cancels is None:
+                running.cancels = {}
+            running.cancels[command.task_id] = cancel
+
+    def _report(self, running: Running, task_id: int, outcome: Outcome) -> None:
+        if self._is_stopped:
+            return
+        at, seed = self._parts.clock.now(), self._parts.ids.seed()
+        if isinstance(outcome, Submitted):
+            self.post(running, TaskSubmitted(at, seed, task_id, outcome.output))
+            return
+        running.take_cancel(task_id)
+        if isinstance(outcome, Succeeded):
+            self.post(running, TaskSucceeded(at, seed, task_id, outcome.output))
+        else:
+            self.post(running, TaskFailed(at, seed, task_id, outcome.error, outcome.cause))
+
+    def _publish(self, batch: Batch) -> None:
+        kinds = dict.fromkeys((running.arn for running in batch.touched.values()), ChangeKind.MOVED)
+        kinds |= dict.fromkeys((running.arn for running in batch.started), ChangeKind.STARTED)
+        kinds |= dict.fromkeys((running.arn for running in batch.closed), ChangeKind.CLOSED)
+        changes = [Change(arn, kind) for arn, kind in kinds.items()]
+        for subscriber in self.subscribers:
+            subscriber(changes)
+
+
+_APPLY: dict[type[Command], Callable[..., None]] = {
+    ScheduleTask: Runner._schedule,
+    CancelTask: Runner._cancel,
+    StartTimer: Runner._start_timer,
+    CancelTimer: Runner._cancel_timer,
+    CloseExecution: Runner._close,
+}
+
+
+def _announce(running: Running) -> None:
+    started = StartedExecution(running.arn, running.execution.context.started_at)
+    for waiter in running.starting or ():
+        answer(waiter, started)
+    running.starting = None

@@ -1,0 +1,150 @@
+"""Executions in memory: one that runs, and what one commit holds of all of them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from expeditor.asl import (
+    AnyEvent,
+    Execution,
+    ExecutionStarted,
+    Machine,
+    ScheduleTask,
+    TaskFailed,
+    TaskStarted,
+    TaskSubmitted,
+    TaskSucceeded,
+    TimerFired,
+)
+from expeditor.integrations import Cancel, ClosedExecution
+from expeditor.store.executions import Closing, JournalEntry, NewExecution
+
+Waiter: TypeAlias = "asyncio.Future[Any]"
+
+_TASK_EVENTS = (TaskSucceeded, TaskFailed, TaskSubmitted, TaskStarted)
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """One execution that has not ended, kept slim: thousands may wait at once.
+
+    Attributes:
+        seq: of the last journaled outcome.
+        row: to be inserted with the first commit; None once that is under way.
+        closing: how it ended; from then on nothing that happens to it matters.
+        lost: a commit that held a part of it failed, so this object must not be used any more.
+        starting: who waits for its first commit; None once that is on disk.
+        cancels: what stops the tasks under way, by task id.
+        heartbeats: when the heartbeat timers that were restarted are due, by timer id.
+    """
+
+    id: int
+    arn: str
+    machine: Machine
+    execution: Execution
+    seq: int = 0
+    row: NewExecution | None = None
+    closing: Closing | None = None
+    lost: bool = False
+    starting: list[Waiter] | None = None
+    cancels: dict[int, Cancel] | None = None
+    heartbeats: dict[int, float] | None = None
+
+    def matters(self, event: AnyEvent) -> bool:
+        """Whether *event* can still change anything."""
+        if self.closing is not None or self.lost:
+            return False
+        if isinstance(event, _TASK_EVENTS):
+            return event.task_id in self.execution.tasks
+        return not isinstance(event, TimerFired) or event.timer_id in self.execution.timers
+
+    def take_cancel(self, task_id: int) -> Cancel | None:
+        """Removes and returns what stops that task, if it can be stopped."""
+        return self.cancels.pop(task_id, None) if self.cancels else None
+
+    def closed(self) -> ClosedExecution:
+        """The end of this execution."""
+        context, closing = self.execution.context, self.closing
+        assert closing is not None
+        return ClosedExecution(
+            arn=self.arn,
+            name=context.execution_name,
+            state_machine_arn=context.state_machine_arn,
+            status=closing.status,
+            input=context.input,
+            output=closing.output,
+            error=closing.error,
+            cause=closing.cause,
+            started_at=context.started_at,
+            stopped_at=closing.stopped_at,
+        )
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one commit writes, and what is done once it is on disk.
+
+    Attributes:
+        touched: every execution the commit holds a part of, by id.
+        answers: futures and the results they get.
+        tasks: to be started.
+        cancels: of tasks nobody waits for any more.
+    """
+
+    touched: dict[int, Running] = field(default_factory=dict)
+    started: list[Running] = field(default_factory=list)
+    entries: list[JournalEntry] = field(default_factory=list)
+    closed: list[Running] = field(default_factory=list)
+    answers: list[tuple[Waiter, object]] = field(default_factory=list)
+    tasks: list[tuple[Running, ScheduleTask]] = field(default_factory=list)
+    cancels: list[Callable[[], None]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.touched or self.answers)
+
+    def rows(self) -> "Rows":
+        """What is written; from then on the started executions count as inserted."""
+        started: list[NewExecution] = []
+        closed = [running.closing for running in self.closed if running.row is None and running.closing is not None]
+        for running in self.started:
+            row, closing = running.row, running.closing
+            assert row is not None
+            started.append(row if closing is None else _already_closed(row, closing))
+            running.row = None
+        return Rows(started, self.entries, closed)
+
+
+class Rows(NamedTuple):
+    """Executions to insert, outcomes, and executions to update because they ended."""
+
+    started: list[NewExecution]
+    entries: list[JournalEntry]
+    closed: list[Closing]
+
+
+def answer(waiter: Waiter, value: object) -> None:
+    """Gives *waiter* its result, unless it has stopped waiting."""
+    if not waiter.done():
+        waiter.set_result(value)
+
+
+def refuse(waiter: Waiter, error: BaseException) -> None:
+    """Lets *waiter* fail, unless it has stopped waiting."""
+    if not waiter.done():
+        waiter.set_exception(error)
+
+
+def is_journaled(event: AnyEvent) -> bool:
+    """Whether *event* needs a row of its own: the execution's row holds all that its start needs."""
+    return not isinstance(event, ExecutionStarted)
+
+
+def _already_closed(row: NewExecution, closing: Closing) -> NewExecution:
+    return row._replace(
+        status=closing.status,
+        output=closing.output,
+        error=closing.error,
+        cause=closing.cause,
+        stopped_at=closing.stopped_at,
+    )

@@ -1,0 +1,173 @@
+"""Lambda: a function ARN as the resource, and ``arn:aws:states:::lambda:invoke``."""
+
+import asyncio
+from typing import Protocol
+
+import msgspec
+
+from expeditor.clock import Clock
+from expeditor.errors import ServiceError
+from expeditor.integrations.metadata import http_date, sdk_metadata
+from expeditor.integrations.tasks import Cancel, Failed, Report, TaskRequest, bounded
+from expeditor.payloads import JSONValue, encode
+
+_STATUS_CODES = {"ResourceNotFoundException": 404, "TooManyRequestsException": 429, "ServiceException": 500}
+_INVOKE_FIELDS = frozenset({"FunctionName", "Payload", "Qualifier", "InvocationType", "ClientContext", "LogType"})
+
+
+class Invocation(Protocol):
+    """What came of one invocation."""
+
+    @property
+    def payload(self) -> bytes:
+        """The result, or the error object, as JSON text."""
+        ...
+
+    @property
+    def function_error(self) -> str | None:
+        """``Handled`` or ``Unhandled`` when the function failed."""
+        ...
+
+    @property
+    def executed_version(self) -> str:
+        """A number, or ``$LATEST``."""
+        ...
+
+    @property
+    def request_id(self) -> str:
+        """A UUID."""
+        ...
+
+
+class Invoker(Protocol):
+    """Runs functions; the future raises ServiceError when the function could not be run at all."""
+
+    def invoke(
+        self, function_arn: str, payload: bytes, qualifier: str | None = None, client_context: str | None = None
+    ) -> "asyncio.Future[Invocation]":
+        """Begins an invocation of a function name or ARN."""
+        ...
+
+
+class _ErrorObject(msgspec.Struct):
+    errorType: str | None = None  # noqa: N815 - Lambda's spelling
+
+
+_error_objects = msgspec.json.Decoder(_ErrorObject)
+
+
+class LambdaTasks:
+    """Both forms of calling a function from a Task state."""
+
+    def __init__(self, functions: Invoker, clock: Clock) -> None:
+        self._functions = functions
+        self._clock = clock
+
+    def call_function(self, request: TaskRequest, report: Report) -> Cancel | None:
+        """Resource is a function ARN: the whole input is the event, the result is the output, unchanged."""
+        resource = request.resource
+
+        def finish(future: "asyncio.Future[Invocation]") -> None:
+            invocation = _finished(future, report)
+            if invocation is not None:
+                report(bounded(invocation.payload, resource))
+
+        future = self._functions.invoke(resource, encode(request.parameters))
+        future.add_done_callback(finish)
+        return future.cancel  # type: ignore[return-value]
+
+    def invoke(self, request: TaskRequest, report: Report) -> Cancel | None:
+        """``lambda:invoke``: fields of Lambda's Invoke operation in, an object with ``Payload`` and metadata out."""
+        fields = request.parameters
+        problem = _problem(fields)
+        if problem is not None or not isinstance(fields, dict):
+            report(Failed("States.Runtime", problem or "no parameters"))
+            return None
+        payload = encode(fields["Payload"]) if "Payload" in fields else b"{}"
+        qualifier = fields.get("Qualifier")
+
+        def finish(future: "asyncio.Future[Invocation]") -> None:
+            invocation = _finished(future, report)
+            if invocation is not None:
+                report(bounded(self._answer(invocation), "lambda"))
+
+        future = self._functions.invoke(
+            str(fields["FunctionName"]), payload, None if qualifier is None else str(qualifier)
+        )
+        future.add_done_callback(finish)
+        return future.cancel  # type: ignore[return-value]
+
+    def _answer(self, invocation: Invocation) -> bytes:
+        headers = {
+            "Connection": "keep-alive",
+            "Content-Length": str(len(invocation.payload)),
+            "Content-Type": "application/json",
+            "Date": http_date(self._clock.now()),
+            "X-Amz-Executed-Version": invocation.executed_version,
+            "X-Amzn-Trace-Id": _trace_id(self._clock.now(), invocation.request_id),
+            "x-amzn-Remapped-Content-Length": "0",
+            "x-amzn-RequestId": invocation.request_id,
+        }
+        metadata = sdk_metadata(headers, invocation.request_id)
+        return msgspec.json.encode(
+            {
+                "ExecutedVersion": invocation.executed_version,
+                "Payload": msgspec.Raw(invocation.payload),
+                "SdkHttpMetadata": metadata["SdkHttpMetadata"],
+                "SdkResponseMetadata": metadata["SdkResponseMetadata"],
+                "StatusCode": 200,
+            }
+        )
+
+
+def _finished(future: "asyncio.Future[Invocation]", report: Report) -> Invocation | None:
+    """The invocation when it went well; otherwise reports the failure, or nothing when it was cancelled."""
+    if future.cancelled():
+        return None
+    error = future.exception()
+    if error is not None:
+        report(_refused(error))
+        return None
+    invocation = future.result()
+    if invocation.function_error is None:
+        return invocation
+    report(Failed(_error_name(invocation.payload), invocation.payload.decode()))
+    return None
+
+
+def _error_name(payload: bytes) -> str:
+    """``errorType`` of an error object. Source: "Handle Lambda service exceptions" for ``Lambda.Unknown``."""
+    try:
+        return _error_objects.decode(payload).errorType or "Lambda.Unknown"
+    except msgspec.MsgspecError:
+        return "Lambda.Unknown"
+
+
+def _refused(error: BaseException) -> Failed:
+    """The failure of a task whose function could not be run."""
+    code = error.code if isinstance(error, ServiceError) else "ServiceException"
+    status = _STATUS_CODES.get(code, 400)
+    request_id = getattr(error, "request_id", "00000000-0000-0000-0000-000000000000")
+    return Failed(
+        f"Lambda.{code}",
+        f"{error} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {request_id};"
+        " Proxy: null)",
+    )
+
+
+def _problem(fields: JSONValue) -> str | None:
+    """What is wrong with the parameters of ``lambda:invoke``."""
+    if not isinstance(fields, dict) or not isinstance(fields.get("FunctionName"), str):
+        return "The field 'FunctionName' is required but was missing"
+    unknown = sorted(fields.keys() - _INVOKE_FIELDS)
+    if unknown:
+        return f"The field '{unknown[0]}' is not supported by Step Functions"
+    kind = fields.get("InvocationType", "RequestResponse")
+    if kind != "RequestResponse":
+        return f"InvocationType '{kind}' is not supported here; leave it out, or use RequestResponse"
+    return None
+
+
+def _trace_id(at: float, request_id: str) -> str:
+    digits = request_id.replace("-", "")
+    return f"Root=1-{int(at):08x}-{digits[:24]};Parent={digits[-16:]};Sampled=0"

@@ -1,0 +1,200 @@
+"""Rows of executions and their journal."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import apsw
+
+
+class NewExecution(NamedTuple):
+    """One row as it is inserted; the fields stand in the order of the table's columns.
+
+    Attributes:
+        seed: of the ExecutionStarted event, which needs no journal row of its own.
+        secret: what the execution's task tokens begin with.
+        started_by: the task of another execution that started it; the same starter may ask again.
+    """
+
+    id: int
+    machine_id: int
+    revision_id: int
+    name: str
+    status: str
+    input: bytes
+    output: bytes | None
+    error: str | None
+    cause: str | None
+    started_at: float
+    stopped_at: float | None
+    seed: bytes
+    secret: str
+    started_by: str | None
+    trace_header: str | None
+
+
+class Closing(NamedTuple):
+    """How an execution that is already in the table ended; the id comes last, as in the statement."""
+
+    status: str
+    output: bytes | None
+    error: str | None
+    cause: str | None
+    stopped_at: float
+    id: int
+
+
+class JournalEntry(NamedTuple):
+    """One outcome, *seq* counts from 1 within its execution."""
+
+    execution_id: int
+    seq: int
+    event: bytes
+
+
+class ExecutionRow(NamedTuple):
+    """One execution with the names of its state machine.
+
+    Attributes:
+        revision_label: AWS's revision id; None when the machine had never been updated.
+    """
+
+    id: int
+    machine_id: int
+    revision_id: int
+    name: str
+    status: str
+    input: bytes
+    output: bytes | None
+    error: str | None
+    cause: str | None
+    started_at: float
+    stopped_at: float | None
+    seed: bytes
+    secret: str
+    started_by: str | None
+    trace_header: str | None
+    machine_arn: str
+    machine_name: str
+    definition_id: int
+    role_arn: str
+
+
+class ExecutionSummary(NamedTuple):
+    """What a list shows of one execution."""
+
+    id: int
+    name: str
+    machine_arn: str
+    status: str
+    started_at: float
+    stopped_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFilter:
+    """Which executions to list, newest first.
+
+    Attributes:
+        before_id: only those older than this one; the id of the last row of the page before.
+        limit: 1 to 1000 rows.
+    """
+
+    machine_id: int | None = None
+    status: str | None = None
+    before_id: int | None = None
+    limit: int = 100
+
+
+_INSERT = f"INSERT INTO executions VALUES ({', '.join('?' * len(NewExecution._fields))})"
+_CLOSE = "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped_at = ? WHERE id = ?"
+_JOURNAL = "INSERT INTO journal VALUES (?, ?, ?)"
+_SELECT = """
+    SELECT e.*, m.arn, m.name, r.definition_id, r.role_arn
+    FROM executions e
+    JOIN state_machines m ON m.id = e.machine_id
+    JOIN state_machine_revisions r ON r.id = e.revision_id
+"""
+
+
+def write(
+    connection: apsw.Connection,
+    started: Sequence[NewExecution],
+    entries: Sequence[JournalEntry],
+    closed: Sequence[Closing],
+) -> None:
+    """Writes one batch; an execution is never in both *started* and *closed*."""
+    if started:
+        connection.executemany(_INSERT, started)
+    if entries:
+        connection.executemany(_JOURNAL, entries)
+    if closed:
+        connection.executemany(_CLOSE, closed)
+
+
+def last_id(connection: apsw.Connection) -> int:
+    """The highest execution id given out so far; 0 in an empty table."""
+    return _number(connection.execute("SELECT coalesce(max(id), 0) FROM executions"))
+
+
+def running_ids(connection: apsw.Connection) -> list[int]:
+    """Executions that have not ended, oldest first."""
+    return [row[0] for row in connection.execute("SELECT id FROM executions WHERE status = 'RUNNING' ORDER BY id")]
+
+
+def counts_by_status(connection: apsw.Connection) -> dict[str, int]:
+    """How many executions have each status; reads the whole status index."""
+    return dict(connection.execute("SELECT status, count(*) FROM executions GROUP BY status"))
+
+
+def by_id(connection: apsw.Connection, execution_id: int) -> ExecutionRow | None:
+    """One execution, None when there is none with that id."""
+    return _one(connection.execute(f"{_SELECT} WHERE e.id = ?", (execution_id,)))
+
+
+def by_name(connection: apsw.Connection, machine_arn: str, name: str) -> ExecutionRow | None:
+    """One execution, None when there is none with that name."""
+    return _one(connection.execute(f"{_SELECT} WHERE m.arn = ? AND e.name = ?", (machine_arn, name)))
+
+
+def journal(connection: apsw.Connection, execution_id: int) -> list[bytes]:
+    """The outcomes of one execution in order."""
+    rows = connection.execute("SELECT event FROM journal WHERE execution_id = ? ORDER BY seq", (execution_id,))
+    return [row[0] for row in rows]
+
+
+def page(connection: apsw.Connection, wanted: ExecutionFilter) -> list[ExecutionSummary]:
+    """One page of a list, newest first."""
+    assert 1 <= wanted.limit <= 1000
+    conditions = [("e.machine_id = ?", wanted.machine_id), ("e.status = ?", wanted.status)]
+    conditions += [("e.id < ?", wanted.before_id)]
+    given = [(text, value) for text, value in conditions if value is not None]
+    where = f"WHERE {' AND '.join(text for text, _ in given)}" if given else ""
+    rows = connection.execute(
+        f"""
+        SELECT e.id, e.name, m.arn, e.status, e.started_at, e.stopped_at
+        FROM executions e JOIN state_machines m ON m.id = e.machine_id
+        {where} ORDER BY e.id DESC LIMIT ?
+        """,
+        (*(value for _, value in given), wanted.limit),
+    )
+    return [ExecutionSummary(*row) for row in rows]
+
+
+def has_running(connection: apsw.Connection, machine_id: int) -> bool:
+    """Whether an execution of that state machine has not ended."""
+    question = "SELECT EXISTS (SELECT 1 FROM executions WHERE machine_id = ? AND status = 'RUNNING')"
+    return bool(_number(connection.execute(question, (machine_id,))))
+
+
+def _one(rows: Iterator[tuple[object, ...]]) -> ExecutionRow | None:
+    for row in rows:
+        return ExecutionRow(*row)  # type: ignore[arg-type]
+    return None
+
+
+def _number(rows: Iterator[tuple[object, ...]]) -> int:
+    for row in rows:
+        assert isinstance(row[0], int)
+        return row[0]
+    raise AssertionError("the query gives one row")
