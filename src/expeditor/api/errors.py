@@ -10,6 +10,7 @@ _STATUSES = {
     "InternalFailure": 500,
     "RequestEntityTooLargeException": 413,
     "RequestHeaderFieldsTooLargeException": 431,
+    "ServiceUnavailable": 503,
     "ServiceUnavailableException": 503,
 }
 """Of codes that no service's model describes."""
@@ -48,6 +49,19 @@ class UnsupportedOperationError(ServiceError):
             "docs/reference/aws-operations.md lists those that are"
         )
         self.operation = operation
+
+
+class UnsupportedParameterError(ServiceError):
+    """AWS does something for the parameter that this node does not."""
+
+    code = "UnsupportedOperationException"
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(
+            f"the parameter {parameter} is not supported by Expeditor; leave it out, or see "
+            "docs/reference/aws-operations.md"
+        )
+        self.parameter = parameter
 
 
 class RequestTooLargeError(ServiceError):

@@ -1,0 +1,26 @@
+"""Step Functions, as far as the executions room goes."""
+
+from expeditor.api.protocol import Operations
+from expeditor.api.stepfunctions.definitions import definition_operations
+from expeditor.api.stepfunctions.executions import ExecutionOperations
+from expeditor.api.stepfunctions.histories import HistoryOperations
+from expeditor.api.stepfunctions.state_machines import StateMachineOperations
+from expeditor.api.stepfunctions.tags import TagOperations
+from expeditor.api.stepfunctions.tasks import TaskOperations
+from expeditor.executions import Engine
+from expeditor.ids import Ids
+
+
+def stepfunctions_operations(engine: Engine, ids: Ids) -> Operations:
+    """The operations by name."""
+    return {
+        **StateMachineOperations(engine.machines).table(),
+        **definition_operations(),
+        **TagOperations(engine.machines).table(),
+        **ExecutionOperations(engine, ids).table(),
+        **HistoryOperations(engine).table(),
+        **TaskOperations(engine).table(),
+    }
+
+
+__all__ = ["stepfunctions_operations"]

@@ -1,0 +1,49 @@
+"""ValidateStateMachineDefinition."""
+
+from collections.abc import Sequence
+
+from expeditor.api.protocol import Answer, Call, Operation, Operations
+from expeditor.api.stepfunctions.state_machines import DEFINITION_BODY_BYTES_MAX
+from expeditor.asl import DefinitionError, Diagnostic, compile_definition
+
+DIAGNOSTICS_MAX = 100
+"""Also the default. Source: API_ValidateStateMachineDefinition."""
+
+
+def definition_operations() -> Operations:
+    """The operations by name."""
+    missing = "warnings; rules that hold only for EXPRESS"
+    return {
+        "ValidateStateMachineDefinition": Operation(
+            _validate, missing=missing, body_bytes_max=DEFINITION_BODY_BYTES_MAX
+        )
+    }
+
+
+async def _validate(call: Call) -> Answer:
+    found = _diagnostics(call.params["definition"])
+    if call.params.get("severity", "ERROR") == "ERROR":
+        found = [each for each in found if each.severity == "ERROR"]
+    wanted = call.params.get("maxResults") or DIAGNOSTICS_MAX
+    return {
+        "result": "FAIL" if any(each.severity == "ERROR" for each in found) else "OK",
+        "diagnostics": [_shown(each) for each in found[:wanted]],
+        "truncated": len(found) > wanted,
+    }
+
+
+def _diagnostics(definition: str) -> Sequence[Diagnostic]:
+    try:
+        compile_definition(definition)
+    except DefinitionError as error:
+        return error.diagnostics
+    return ()
+
+
+def _shown(diagnostic: Diagnostic) -> Answer:
+    return {
+        "severity": diagnostic.severity,
+        "code": str(diagnostic.code),
+        "message": diagnostic.message,
+        "location": diagnostic.location,
+    }
