@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from expeditor.asl.java_random import JavaRandom
 from expeditor.ids import Draws
 from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, decode, encode
 
@@ -169,11 +170,13 @@ def _json_to_string(value: JSONValue) -> JSONValue:
     return encode(value).decode()
 
 
-def _random(draws: Draws, first: JSONValue, last: JSONValue, seed: JSONValue = None) -> JSONValue:
+def _random(draws: Draws, first: JSONValue, last: JSONValue, *seed: JSONValue) -> JSONValue:
     start, end = _integer(first), _integer(last)
     _refuse_unless(start < end)
-    generator = draws.random() if seed is None else Draws(b"MathRandom %d" % _integer(seed)).random()
-    return generator.randrange(start, end)
+    if not seed:
+        return draws.random().randrange(start, end)
+    _refuse_unless(end - start <= INT_MAX)
+    return start + JavaRandom(_integer(seed[0])).next_below(end - start)
 
 
 def _add(first: JSONValue, second: JSONValue) -> JSONValue:

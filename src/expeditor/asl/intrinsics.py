@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from expeditor.asl.cursor import Cursor
 from expeditor.asl.intrinsic_functions import FUNCTIONS, ArgumentError, Signature, fill, pieces_of
+from expeditor.asl.jayway import NoResultError, NotAnArrayError
 from expeditor.asl.paths import compile_lookup, take_path
-from expeditor.asl.scope import MISSING, EvaluationError, Expression, Scope
+from expeditor.asl.scope import EvaluationError, Expression, Scope
 from expeditor.payloads import JSONValue, decode, encode
 
 CALLS_NESTED_MAX = 10
@@ -106,18 +107,19 @@ def _argument(cursor: Cursor, calls: int) -> _Argument:
 
 def _path(cursor: Cursor) -> _Argument:
     text = take_path(cursor)
-    find = compile_lookup(text)
+    # AWS names the context object's paths as if they were the input's.
+    named = text.removeprefix("$") if text.startswith("$$") else text
 
-    def read(scope: Scope) -> JSONValue:
-        value = find(scope)
-        if value is MISSING:
-            document = encode(scope.context if text.startswith("$$") else scope.input).decode()
-            raise _CallFailedError(
-                f"The JsonPath argument for the field '{text}' could not be found in the input '{document}'"
-            )
-        return value
+    def missing(scope: Scope, reason: NoResultError) -> JSONValue:
+        if isinstance(reason, NotAnArrayError):
+            raise _CallFailedError(str(reason))
+        document = encode(scope.input).decode()
+        raise _CallFailedError(
+            f"The JsonPath argument for the field '{named}' could not be found in the input '{document}'"
+        )
 
-    return read
+    # `missing` never answers, so the lookup is an expression.
+    return cast(_Argument, compile_lookup(text, missing=missing))
 
 
 def _function_call(name: str, signature: Signature, arguments: tuple[_Argument, ...]) -> _Argument:

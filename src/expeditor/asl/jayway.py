@@ -5,6 +5,7 @@ The definite steps at the head of a query must match; from the first indefinite 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from expeditor.payloads import JSONValue
@@ -15,6 +16,14 @@ VISITS_MAX = 400_000
 
 class NoResultError(Exception):
     """A definite query found nothing; the text is Jayway's message."""
+
+
+class BeyondEndError(NoResultError):
+    """The last step is a position that the array does not have."""
+
+
+class NotAnArrayError(NoResultError):
+    """A position, slice or filter met something else than an array."""
 
 
 class TooCostlyError(Exception):
@@ -49,7 +58,7 @@ Aggregate: TypeAlias = Callable[[JSONValue, list[JSONValue]], JSONValue]
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """``.a`` or ``['a','b']``; several at the end of a path make one object of those that exist."""
+    """``.a`` or ``['a','b']``; several at the end of a path make one object, and behind ``..`` all must be there."""
 
     names: tuple[str, ...]
 
@@ -118,6 +127,8 @@ class Call:
 
 Step: TypeAlias = Keys | Indices | Slice | Wildcard | Scan | Filter | Call
 
+_Expansion: TypeAlias = Callable[..., Iterator[JSONValue]]
+
 Operand: TypeAlias = Callable[[JSONValue, Walk], JSONValue]
 """An argument of a call, from the value the path starts at."""
 
@@ -181,8 +192,10 @@ class Query:
             if isinstance(step, Keys):
                 value = _member(step, value, text, last=last)
             elif isinstance(step, Indices):
-                value = _item(step, value, text, self.text)
+                value = _item(step, value, text, self.text, last=last)
             text += str(step)
+        if not self.definite:
+            _check_first(self.steps[self.head], value, text)
         return value
 
 
@@ -196,11 +209,7 @@ def _one_key(step: Step) -> str | int | None:
 
 def _member(step: Keys, value: JSONValue, text: str, *, last: bool) -> JSONValue:
     if not isinstance(value, dict):
-        raise NoResultError(
-            f"Expected to find an object with property {step} in path {text} but found '{_java_class(value)}'. "
-            "This is not a json object according to the JsonProvider: "
-            "'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'."
-        )
+        raise _not_an_object(step, value, text)
     if len(step.names) > 1:
         return {name: value[name] for name in step.names if name in value}
     name = step.names[0]
@@ -209,15 +218,38 @@ def _member(step: Keys, value: JSONValue, text: str, *, last: bool) -> JSONValue
     return value[name]
 
 
-def _item(step: Indices, value: JSONValue, text: str, whole: str) -> JSONValue:
+def _item(step: Indices, value: JSONValue, text: str, whole: str, *, last: bool) -> JSONValue:
+    items = _array(step, value, text)
+    position = step.positions[0]
+    if not -len(items) <= position < len(items):
+        raise (BeyondEndError if last else NoResultError)(f"No results for path: {whole}")
+    return items[position]
+
+
+def _check_first(step: Step, value: JSONValue, text: str) -> None:
+    """The first indefinite step must fit the value that the definite head leads to."""
+    if isinstance(step, Slice | Indices):
+        _array(step, value, text)
+    elif isinstance(step, Keys) and not isinstance(value, dict):
+        raise _not_an_object(step, value, text)
+    elif isinstance(step, Filter) and not isinstance(value, dict | list):
+        raise NotAnArrayError(f"Filter: {step} can not be applied to primitives. Current context is: {_shown(value)}")
+
+
+def _array(step: Step, value: JSONValue, text: str) -> list[JSONValue]:
     if value is None:
         raise NoResultError(f"The path {text} is null")
     if not isinstance(value, list):
-        raise NoResultError(f"Filter: {step} can only be applied to arrays. Current context is: {_shown(value)}")
-    position = step.positions[0]
-    if not -len(value) <= position < len(value):
-        raise NoResultError(f"No results for path: {whole}")
-    return value[position]
+        raise NotAnArrayError(f"Filter: {step} can only be applied to arrays. Current context is: {_shown(value)}")
+    return value
+
+
+def _not_an_object(step: Keys, value: JSONValue, text: str) -> NoResultError:
+    return NoResultError(
+        f"Expected to find an object with property {step} in path {text} but found '{_java_class(value)}'. "
+        "This is not a json object according to the JsonProvider: "
+        "'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'."
+    )
 
 
 def _shown(value: JSONValue) -> str:
@@ -235,25 +267,26 @@ def expand(steps: tuple[Step, ...], value: JSONValue, walk: Walk) -> Iterable[JS
     """What *steps* lead to from *value*, leaving out what does not match. Raises TooCostlyError."""
     values: Iterable[JSONValue] = (value,)
     for position, step in enumerate(steps):
-        last = position == len(steps) - 1
-        values = _expand_one(step, values, walk, last=last)
+        if position and isinstance(steps[position - 1], Scan) and isinstance(step, Keys):
+            values = filter(partial(_has_all, step), values)
+        if position == len(steps) - 1 and isinstance(step, Keys) and len(step.names) > 1:
+            values = _each(_expand_merged, step, values, walk)
+        else:
+            values = _each(_EXPANSIONS[type(step)], step, values, walk)
     return values
 
 
-def _expand_one(step: Step, values: Iterable[JSONValue], walk: Walk, *, last: bool) -> Iterator[JSONValue]:
-    if isinstance(step, Keys) and last and len(step.names) > 1:
-        step = _Merge(step.names)
-    follow = _EXPANSIONS[type(step)]
+def _each(follow: _Expansion, step: Step, values: Iterable[JSONValue], walk: Walk) -> Iterator[JSONValue]:
     for value in values:
         walk.spend()
         yield from follow(step, value, walk)
 
 
-class _Merge(Keys):
-    """Several names at the end of an indefinite path."""
+def _has_all(step: Keys, value: JSONValue) -> bool:
+    return isinstance(value, dict) and all(name in value for name in step.names)
 
 
-def _expand_merge(step: Keys, value: JSONValue, _walk: Walk) -> Iterator[JSONValue]:
+def _expand_merged(step: Keys, value: JSONValue, _walk: Walk) -> Iterator[JSONValue]:
     if isinstance(value, dict):
         yield {name: value[name] for name in step.names if name in value}
 
@@ -312,9 +345,8 @@ def _expand_filter(step: Filter, value: JSONValue, walk: Walk) -> Iterator[JSONV
             yield item
 
 
-_EXPANSIONS: Mapping[type, Callable[..., Iterator[JSONValue]]] = {
+_EXPANSIONS: Mapping[type, _Expansion] = {
     Keys: _expand_keys,
-    _Merge: _expand_merge,
     Indices: _expand_indices,
     Slice: _expand_slice,
     Wildcard: _expand_wildcard,

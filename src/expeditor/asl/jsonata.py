@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import jlens
 
-from expeditor.asl.jsonata_functions import BUILT_IN, DRAWING, PURE, FunctionError
+from expeditor.asl.jsonata_functions import BUILT_IN, DRAWING, MEMORY_EXCEEDED, PURE, FunctionError
 from expeditor.asl.scope import MISSING, EvaluationError, Expression, Lookup, Scope, Selected
 from expeditor.payloads import JSONValue, encode
 
@@ -21,11 +21,14 @@ SECONDS_MAX = 0.5
 LIMITS: Final[Mapping[str, Any]] = {
     "timeout": SECONDS_MAX,
     "max_depth": 103,
-    "max_string_length": 4_194_304,
-    "max_array_length": 400_000,
+    "max_string_length": 6_990_256,
+    "max_array_length": 873_782,
     "max_result_size": 524_288,
 }
-"""What one evaluation may use: seconds, levels, bytes of a string, items of an array, bytes of result."""
+"""What one evaluation may use: seconds, levels, bytes of a string, items of an array, bytes of result.
+
+Levels, string and array are AWS's: 100 levels, and three more for what stands around an expression here.
+"""
 
 
 class JsonataSyntaxError(ValueError):
@@ -73,7 +76,7 @@ def compile_jsonata(text: str, *, field: str = "Output", expected: str | None = 
         try:
             value = evaluate(scope)
         except _FailedError as failed:
-            raise _failure(source, field, f"threw an error during evaluation. {failed}") from failed
+            raise _failure(source, field, f"threw an error during evaluation{failed}") from failed
         if value is MISSING:
             raise _failure(source, field, "returned nothing (undefined).")
         if expected is not None and json_type(value) != expected:
@@ -101,7 +104,18 @@ _TYPES: Final[Mapping[type, str]] = {
 
 
 class _FailedError(Exception):
-    """JSONata refused; the text is its code and message."""
+    """JSONata refused; the text is what follows "threw an error during evaluation"."""
+
+    def __init__(self, code: str | None, message: str) -> None:
+        super().__init__(f": {message}" if code is None else f". {code}: {message}")
+
+
+_LIMIT_MESSAGES: Final[Mapping[str, str]] = {
+    "D1011": "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive",
+    "D1012": "Expression evaluation timeout: Check for infinite loop",
+    "U1001": MEMORY_EXCEEDED,
+}
+"""AWS's words for the engine's codes where a limit is passed."""
 
 
 def _failure(source: str, field: str, reason: str) -> EvaluationError:
@@ -151,7 +165,8 @@ def _reader(root: Callable[[Scope], Any], keys: tuple[str, ...], general: Lookup
                 value = value[key]
         except (KeyError, TypeError):
             return general(scope)
-        return value
+        # JSONata knows no 1.0, only 1.
+        return int(value) if type(value) is float and value.is_integer() else value
 
     return read
 
@@ -184,13 +199,14 @@ class _Evaluation:
     def __call__(self, scope: Scope) -> Selected:
         bindings: dict[str, Any] = {"eval": None}
         for name in self._drawing:
-            bindings[name] = partial(DRAWING[name], scope.draws)
+            bindings[name] = partial(DRAWING[name][0], scope.draws)
         document = {"states": _states(scope), "variables": scope.variables}
         try:
             found = self._expression.evaluate(document, bindings, now=round(scope.at * 1000), **LIMITS)
         except jlens.JlensError as error:
-            raise _FailedError(f"{error.code}: {error}") from error
+            limit = _LIMIT_MESSAGES.get(error.code)
+            raise _FailedError(*((error.code, str(error)) if limit is None else (None, limit))) from error
         except FunctionError as error:
-            raise _FailedError(str(error)) from error
+            raise _FailedError(error.code, str(error)) from error
         selected: Selected = found.get("value", MISSING)
         return selected

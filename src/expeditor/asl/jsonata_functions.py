@@ -3,13 +3,14 @@
 Source: AWS Step Functions Developer Guide, "JSONata functions provided by Step Functions".
 """
 
-import random
+import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from expeditor.asl.intrinsic_functions import HASHES, digest
+from expeditor.asl.java_random import JavaRandom
 from expeditor.ids import Draws
 from expeditor.payloads import JSONValue, decode
 
@@ -17,16 +18,31 @@ RANGE_LENGTH_MAX = 360_145
 """Longest result of ``$range``; AWS refuses one more."""
 
 
+MEMORY_EXCEEDED: Final = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
+"""AWS's words where an evaluation grows too large."""
+
+
 class FunctionError(Exception):
-    """A function refused its arguments; the text is a code and a message."""
+    """A function refused its arguments.
+
+    Attributes:
+        code: JSONata's code, such as ``D3137``; None where AWS names none.
+    """
+
+    def __init__(self, code: str | None, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
-def _partition(array: list[JSONValue] | None, size: float | None) -> JSONValue:
-    step = int(size or 0)
-    if not array or step == 0:
+def _partition(array: list[JSONValue] | None, size: float | None = None) -> JSONValue:
+    """Without *size* all of *array* is one part; fractions are cut off."""
+    if not array:
         return None
+    step = len(array) if size is None else int(size)
     if step < 0:
-        raise FunctionError("T0410: Argument 2 of function $partition must be positive")
+        raise FunctionError("D3137", "Second argument must be zero or greater")
+    if step == 0:
+        return None
     return [array[start : start + step] for start in range(0, len(array), step)]
 
 
@@ -37,7 +53,7 @@ def _range(first: float | None, last: float | None, step: float | None = None) -
     stride = int(step)
     numbers = range(int(first), int(last) + (1 if stride > 0 else -1), stride)
     if len(numbers) > RANGE_LENGTH_MAX:
-        raise FunctionError("U1001: Expression evaluation memory limit exceeded")
+        raise FunctionError(None, MEMORY_EXCEEDED)
     found: list[JSONValue] = list(numbers)
     return found[0] if len(found) == 1 else found or None
 
@@ -46,7 +62,7 @@ def _hash(text: str | None, algorithm: str | None = None) -> JSONValue:
     if text is None or algorithm is None:
         return None
     if algorithm not in HASHES:
-        raise FunctionError(f"T0410: Argument 2 of function $hash must be one of {', '.join(HASHES)}")
+        raise FunctionError("D3137", f"Unsupported hash algorithm: {algorithm}")
     return digest(text, algorithm)
 
 
@@ -54,14 +70,15 @@ def _parse(text: str | None) -> JSONValue:
     if text is None:
         return None
     try:
-        return decode(text)
+        value = decode(text)
     except msgspec.DecodeError as error:
-        raise FunctionError(f"D3120: Argument 1 of function $parse is not JSON: {error}") from error
+        raise FunctionError("D3137", f"Invalid JSON: {error}") from error
+    # The engine takes None for nothing and a number that JSON cannot hold for null.
+    return math.nan if value is None else value
 
 
 def _random(draws: Draws, seed: float | None = None) -> JSONValue:
-    generator = draws.random() if seed is None else random.Random(int(seed))  # noqa: S311 - replayable on purpose
-    return generator.random()
+    return draws.random().random() if seed is None else JavaRandom(int(seed)).next_double()
 
 
 def _uuid(draws: Draws) -> JSONValue:
@@ -69,15 +86,18 @@ def _uuid(draws: Draws) -> JSONValue:
 
 
 PURE: Final[Mapping[str, tuple[Callable[..., JSONValue], str]]] = {
-    "partition": (_partition, "<an:a>"),
+    "partition": (_partition, "<an?:a>"),
     "range": (_range, "<nnn?:x>"),
     "hash": (_hash, "<ss?:s>"),
-    "parse": (_parse, "<s:x>"),
+    "parse": (_parse, "<s?:x>"),
 }
 """By name: the function and its JSONata signature."""
 
-DRAWING: Final[Mapping[str, Callable[..., JSONValue]]] = {"random": _random, "uuid": _uuid}
-"""By name: functions that take the state's draws first."""
+DRAWING: Final[Mapping[str, tuple[Callable[..., JSONValue], str]]] = {
+    "random": (_random, "<n?:n>"),
+    "uuid": (_uuid, "<:s>"),
+}
+"""By name: functions that take the state's draws first, and the signature without them."""
 
 BUILT_IN: Final[frozenset[str]] = frozenset({
     "abs", "append", "assert", "average", "base64decode", "base64encode", "boolean", "ceil", "clone",

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias, cast
 
 from expeditor.asl.cursor import Cursor, PathSyntaxError
-from expeditor.asl.jayway import NoResultError, Query, TooCostlyError
+from expeditor.asl.jayway import BeyondEndError, NoResultError, Query, TooCostlyError
 from expeditor.asl.jayway_parser import parse, parse_prefix, parse_steps
 from expeditor.asl.safe_regex import RegexTimeoutError
 from expeditor.asl.scope import MISSING, EvaluationError, Expression, Lookup, Missing, Scope, Selected
@@ -22,7 +22,8 @@ __all__ = [
     "take_path",
 ]
 
-_OnMissing: TypeAlias = Callable[[Scope, str], Selected]
+OnMissing: TypeAlias = Callable[[Scope, NoResultError], Selected]
+"""What stands in where a definite path finds nothing; it may raise."""
 
 _VARIABLE: Final = re.compile(r"\$([^\W\d]\w*)")
 _WHOLE_STATE_FIELDS: Final = frozenset({"InputPath", "OutputPath"})
@@ -74,7 +75,9 @@ def compile_path(text: str, *, field: str = "Path") -> Expression:
     """
     path = _parse(text)
 
-    def missing(scope: Scope, reason: str) -> JSONValue:
+    def missing(scope: Scope, reason: NoResultError) -> JSONValue:
+        if field.endswith(".$") and isinstance(reason, BeyondEndError):
+            return None  # AWS fills a template with null here, and only here.
         if field in _WHOLE_STATE_FIELDS:
             raise EvaluationError("States.Runtime", f"Invalid path '{text}' : {reason}")
         raise EvaluationError("States.Runtime", not_found(text, field, scope))
@@ -83,9 +86,13 @@ def compile_path(text: str, *, field: str = "Path") -> Expression:
     return cast(Expression, _reader(path, missing))
 
 
-def compile_lookup(text: str) -> Lookup:
-    """As ``compile_path``, but nothing is an answer: MISSING."""
-    return _reader(_parse(text), lambda _scope, _reason: MISSING)
+def _nothing(_scope: Scope, _reason: NoResultError) -> Selected:
+    return MISSING
+
+
+def compile_lookup(text: str, *, missing: OnMissing = _nothing) -> Lookup:
+    """As ``compile_path``, but where a definite path finds nothing *missing* answers: MISSING unless told."""
+    return _reader(_parse(text), missing)
 
 
 def not_found(text: str, field: str, scope: Scope) -> str:
@@ -94,7 +101,7 @@ def not_found(text: str, field: str, scope: Scope) -> str:
     return f"The JSONPath '{text}' specified for the field '{field}' could not be found in the input '{shown}'"
 
 
-def _reader(path: _Path, missing: _OnMissing) -> Lookup:
+def _reader(path: _Path, missing: OnMissing) -> Lookup:
     keys = path.query.keys
     if keys is None:
         return _query_reader(path, missing)
@@ -103,7 +110,7 @@ def _reader(path: _Path, missing: _OnMissing) -> Lookup:
     return _key_reader(path, keys, missing)
 
 
-def _key_reader(path: _Path, keys: tuple[str | int, ...], missing: _OnMissing) -> Lookup:
+def _key_reader(path: _Path, keys: tuple[str | int, ...], missing: OnMissing) -> Lookup:
     root, indexed = path.root, not all(isinstance(key, str) for key in keys)
 
     def read(scope: Scope) -> Any:
@@ -129,20 +136,20 @@ def _key_reader(path: _Path, keys: tuple[str | int, ...], missing: _OnMissing) -
     return read_indexed if indexed else read
 
 
-def _reason(path: _Path, scope: Scope) -> str:
+def _reason(path: _Path, scope: Scope) -> NoResultError:
     try:
         path.query.find(path.root(scope))
     except NoResultError as error:
-        return str(error)
+        return error
     raise AssertionError("the query finds what its keys do not")
 
 
-def _query_reader(path: _Path, missing: _OnMissing) -> Lookup:
+def _query_reader(path: _Path, missing: OnMissing) -> Lookup:
     def read(scope: Scope) -> Selected:
         try:
             return path.query.find(path.root(scope))
         except NoResultError as error:
-            return missing(scope, str(error))
+            return missing(scope, error)
         except (TooCostlyError, RegexTimeoutError) as error:
             raise EvaluationError("States.Runtime", f"Invalid path '{path.text}' : {error}") from error
 
