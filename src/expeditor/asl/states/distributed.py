@@ -23,7 +23,7 @@ CHILD_EVENTS_MAX = 25_000
 
 def distribution(fields: Fields) -> Distribution | None:
     """What makes a Map distributed; None for an inline one."""
-    processor = fields.raw.get("ItemProcessor")
+    processor = fields.raw.get("ItemProcessor", fields.raw.get("Iterator"))
     config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
     mode = config.get("Mode") if isinstance(config, dict) else None
     if mode not in (None, "INLINE", "DISTRIBUTED"):
