@@ -1,1 +1,25 @@
-"""Room functions."""
+"""Functions: versions that never change, aliases that move, and invocations on warm worker processes."""
+
+from expeditor.functions.arns import function_arn, parse
+from expeditor.functions.code import FunctionCode
+from expeditor.functions.functions import Functions, FunctionsSettings
+from expeditor.functions.loading import LoadSettings
+from expeditor.functions.logs import LogRecord
+from expeditor.functions.pool import PoolSettings
+from expeditor.functions.versions import Alias, AliasMove, FunctionConfiguration, FunctionVersion, Invocation
+
+__all__ = [
+    "Alias",
+    "AliasMove",
+    "FunctionCode",
+    "FunctionConfiguration",
+    "FunctionVersion",
+    "Functions",
+    "FunctionsSettings",
+    "Invocation",
+    "LoadSettings",
+    "LogRecord",
+    "PoolSettings",
+    "function_arn",
+    "parse",
+]

@@ -1,0 +1,199 @@
+"""The room's door: functions that are managed, invoked, and looked into."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from expeditor.clock import Clock
+from expeditor.errors import ExpeditorError
+from expeditor.functions import arns, environments, refusals
+from expeditor.functions.aliases import AliasCatalogue
+from expeditor.functions.arns import LATEST
+from expeditor.functions.artifacts import Artifacts
+from expeditor.functions.catalogue import Surroundings
+from expeditor.functions.loading import Loader, LoadSettings
+from expeditor.functions.logs import FunctionLogs, LogRecord
+from expeditor.functions.pool import Pool, PoolSettings
+from expeditor.functions.processes import Program, Zygote, ZygoteSettings
+from expeditor.functions.publishing import VersionCatalogue
+from expeditor.functions.routing import Route, weighted
+from expeditor.functions.versions import FunctionVersion, Invocation
+from expeditor.functions.workers import Call, Workplace
+from expeditor.ids import Ids
+from expeditor.store import Database
+
+EVENT_BYTES_MAX = 6_291_456
+ROUTES_MAX = 10_000
+
+
+def _workers_max() -> int:
+    return max(4, 2 * (os.cpu_count() or 1))
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionsSettings:
+    """How functions run.
+
+    Attributes:
+        runtime_environment: variables that every function gets: AWS credentials, endpoint and region of the node.
+        preload: modules that every function finds imported; not for modules that functions bring in another version.
+    """
+
+    runtime_environment: Mapping[str, str] = field(default_factory=dict)
+    preload: tuple[str, ...] = ("datetime", "decimal", "hashlib", "uuid")
+    pool: PoolSettings = field(default_factory=lambda: PoolSettings(workers_max=_workers_max()))
+    load: LoadSettings = field(default_factory=LoadSettings)
+
+
+class Functions(VersionCatalogue, AliasCatalogue):
+    """Functions of one node: their catalogue, and invocations on warm worker processes.
+
+    All futures belong to the event loop that called ``open``.
+    """
+
+    def __init__(self, surroundings: Surroundings, home: Path, settings: FunctionsSettings) -> None:
+        super().__init__(surroundings, self._function_changed)
+        self._settings = settings
+        self._clock = surroundings.clock
+        self._ids = surroundings.ids
+        self._logs = FunctionLogs(home / "logs", surroundings.clock)
+        self._zygote = Zygote(ZygoteSettings(home / "bytecode", settings.preload))
+        self._routes: dict[tuple[str, str | None], Route[Pool]] = {}
+        self._pools: dict[tuple[str, str, str], Pool] = {}
+        self._retired: list[Pool] = []
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls, database: Database, home: Path, clock: Clock, ids: Ids, settings: FunctionsSettings | None = None
+    ) -> "Functions":
+        """Opens the functions kept in *database* and under *home*; the process that forks workers starts meanwhile."""
+        home = home.absolute()
+        surroundings = Surroundings(database, Artifacts(home / "artifacts", ids), clock, ids)
+        functions = cls(surroundings, home, settings or FunctionsSettings())
+        functions._zygote.start()
+        return functions
+
+    async def close(self) -> None:
+        """Ends all processes; invocations that run or wait are answered with ServiceUnavailableError."""
+        self._closed = True
+        reason = _closing()
+        for pool in (*self._pools.values(), *self._retired):
+            pool.close(reason)
+        await self._zygote.close()
+        self._logs.flush()
+
+    def invoke(
+        self, function: str, payload: bytes, *, qualifier: str | None = None, client_context: bytes | None = None
+    ) -> "asyncio.Future[Invocation]":
+        """Runs a function once and gives what came of it; an error of the function is a result, not an exception.
+
+        Args:
+            function: name, ``name:2``, ``name:prod``, partial or full ARN; region and account are not looked at.
+            payload: JSON text of the event; empty stands for ``{}``.
+            client_context: JSON text of an object.
+
+        Raises (through the future):
+            ResourceNotFoundError, InvalidRequestError, TooManyRequestsError, RequestTooLargeError.
+        """
+        route = self._routes.get((function, qualifier))
+        try:
+            if route is None:
+                route = self._find_route(function, qualifier)
+            if len(payload) > EVENT_BYTES_MAX or self._closed:
+                self._refuse(len(payload))
+            call = Call(self._ids.uuid(), payload or b"{}", route.arn, client_context)
+            pool = route.choose(self._ids.draw()) if route.others else route.main
+            pool.submit(call)
+        except ExpeditorError as error:
+            return _failed(error)
+        return call.future
+
+    def warm(self, function: str, qualifier: str | None = None) -> None:
+        """Gets a function's version loaded before its first invocation.
+
+        Raises:
+            ResourceNotFoundError, InvalidRequestError.
+        """
+        self._find_route(function, qualifier).main.warm()
+
+    def logs(
+        self, name: str, version: str | None = None, *, request_id: str | None = None, limit: int = 100
+    ) -> list[LogRecord]:
+        """The last *limit* records of a function or one *version*, by time; with *request_id* of one invocation."""
+        versions = [version] if version is not None else self._logs.versions(name)
+        records = [record for each in versions for record in self._logs.read(name, each, request_id, limit)]
+        return sorted(records, key=lambda record: record.at)[-limit:]
+
+    def _refuse(self, size: int) -> None:
+        if self._closed:
+            raise _closing()
+        raise refusals.RequestTooLargeError(
+            f"Request must be smaller than {EVENT_BYTES_MAX} bytes for the InvokeFunction operation (got {size})"
+        )
+
+    def _find_route(self, function: str, qualifier: str | None) -> Route[Pool]:
+        """The route, kept until the function changes."""
+        name, named = arns.parse(function, qualifier)
+        version = named or LATEST
+        arn = arns.function_arn(name, named)
+        if arns.is_version(version):
+            route = Route(arn, self._pool(self.get_function(name, named)))
+        else:
+            alias = self.get_alias(name, version)
+            additional = [(self._pool(self.get_function(name, v)), w) for v, w in alias.additional_weights.items()]
+            route = weighted(arn, self._pool(self.get_function(name, alias.version)), additional)
+        if len(self._routes) >= ROUTES_MAX:
+            self._routes.clear()
+        self._routes[function, qualifier] = route
+        return route
+
+    def _pool(self, version: FunctionVersion) -> Pool:
+        key = (version.name, version.version, version.digest)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = self._new_pool(version)
+        return pool
+
+    def _new_pool(self, version: FunctionVersion) -> Pool:
+        artifact = self._surroundings.artifacts.path(version.artifact)
+        configuration = version.configuration
+        environment = self._environment(version, artifact)
+        program = Program(artifact, configuration.handler, environment, configuration.memory_mb)
+        loader = Loader(version, program, self._zygote, self._logs, self._settings.load)
+        return Pool(Workplace(version, self._logs, self._clock), loader, self._settings.pool)
+
+    def _environment(self, version: FunctionVersion, artifact: Path) -> dict[str, str]:
+        return environments.environment(
+            version,
+            self._settings.runtime_environment,
+            artifact=str(artifact),
+            log_stream=environments.log_stream(version, self._clock.now(), self._ids.uuid()),
+        )
+
+    def _function_changed(self, name: str) -> None:
+        """Forgets routes of *name*, and retires pools whose version is no longer what it was."""
+        self._routes = {key: route for key, route in self._routes.items() if route.main.version.name != name}
+        self._retired = [pool for pool in self._retired if pool.size or pool.waiting]
+        for key, pool in list(self._pools.items()):
+            if key[0] == name and not self._stands(pool.version):
+                self._retired.append(self._pools.pop(key))
+                pool.retire()
+
+    def _stands(self, version: FunctionVersion) -> bool:
+        try:
+            return self.get_function(version.name, version.version).digest == version.digest
+        except refusals.ResourceNotFoundError:
+            return False
+
+
+def _closing() -> refusals.ServiceUnavailableError:
+    return refusals.ServiceUnavailableError("The node is closing; invoke again when it is up")
+
+
+def _failed(error: ExpeditorError) -> "asyncio.Future[Invocation]":
+    future: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    return future

@@ -1,0 +1,183 @@
+"""Warm workers of one function version: more on demand up to a limit, a queue beyond it, fewer when idle."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from expeditor.functions import refusals
+from expeditor.functions.loading import InitError, Loader
+from expeditor.functions.workers import Call, Worker, Workplace, unresolved
+
+TEMPLATE_IDLE_FACTOR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """Limits of one version's pool.
+
+    Attributes:
+        workers_max: processes that run at the same time.
+        waiting_max: invocations that wait for one of them; more are refused.
+        idle_seconds: a worker with nothing to do for so long is ended; the template after ten times that.
+    """
+
+    workers_max: int = 8
+    waiting_max: int = 1000
+    idle_seconds: float = 60.0
+
+
+class Pool:
+    """Runs the calls of one version. ``close`` kills its processes, ``retire`` lets them finish what they have."""
+
+    def __init__(self, workplace: Workplace, loader: Loader, settings: PoolSettings) -> None:
+        self.version = workplace.version
+        self._workplace = workplace
+        self._loader = loader
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._workers: set[Worker] = set()
+        self._idle: deque[Worker] = deque()
+        self._waiting: deque[Call] = deque()
+        self._used_at = 0.0
+        self._sweep: asyncio.TimerHandle | None = None
+        self._retired = False
+        self._closed = False
+
+    def submit(self, call: Call) -> None:
+        """Runs *call* as soon as there is a worker for it.
+
+        Raises:
+            TooManyRequestsError: too many wait already.
+        """
+        if self._idle:
+            self._idle.pop().run(call)
+            return
+        if len(self._waiting) >= self._settings.waiting_max:
+            raise refusals.TooManyRequestsError(
+                f"Rate Exceeded. {len(self._waiting)} invocations of {self.version.arn} wait for "
+                f"{len(self._workers)} workers; try again later"
+            )
+        self._waiting.append(call)
+        self._grow()
+
+    def warm(self) -> None:
+        """Gets the version loaded and one worker forked, before the first call."""
+        if not self._workers:
+            self._loader.want(self)
+
+    def retire(self) -> None:
+        """Ends the processes as soon as no call is left; nothing may be submitted after it."""
+        self._retired = True
+        self._end_idle(len(self._idle))
+        self._end_if_done()
+
+    def close(self, reason: refusals.ServiceUnavailableError) -> None:
+        """Kills the processes; calls that run or wait are answered with *reason*."""
+        self._closed = True
+        self._stop_sweep()
+        for worker in self._workers:
+            worker.abandon(reason)
+        waiting, self._waiting = self._waiting, deque()
+        for call in waiting:
+            call.refuse(reason)
+        self._loader.end()
+
+    @property
+    def size(self) -> int:
+        """Worker processes."""
+        return len(self._workers)
+
+    @property
+    def waiting(self) -> int:
+        """Calls without a worker."""
+        return len(self._waiting)
+
+    def loaded(self) -> None:
+        """The template is there: forks workers for the calls that wait, one at least."""
+        self._grow()
+        if not self._workers and not self._retired:
+            self._make_idle(self._fork())
+
+    def not_loaded(self, error: InitError) -> None:
+        """The template cannot be loaded: so no call that waits can be run."""
+        waiting, self._waiting = self._waiting, deque()
+        for call in waiting:
+            unresolved(call, self.version, error(call.request_id))
+
+    def unloaded(self) -> None:
+        """The template ended, and with it all workers."""
+        if self._waiting and not self._closed:
+            self._loader.want(self)
+
+    def worker_free(self, worker: Worker) -> None:
+        """Gives *worker* the next call, if one waits."""
+        if self._waiting:
+            worker.run(self._waiting.popleft())
+        elif self._retired:
+            worker.finish()
+        else:
+            self._make_idle(worker)
+
+    def worker_gone(self, worker: Worker) -> None:
+        """Forgets *worker* and replaces it if calls wait."""
+        self._workers.discard(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if self._waiting and not self._closed:
+            self._grow()
+        self._end_if_done()
+
+    def _grow(self) -> None:
+        """Forks workers for the calls that wait, up to the limit."""
+        if self._loader.template is None:
+            self._loader.want(self)
+            return
+        while self._waiting and len(self._workers) < self._settings.workers_max:
+            self._fork().run(self._waiting.popleft())
+
+    def _fork(self) -> Worker:
+        assert self._loader.template is not None
+        worker = Worker(self._loader.template, self._workplace, self)
+        self._workers.add(worker)
+        return worker
+
+    def _make_idle(self, worker: Worker) -> None:
+        worker.idle_since = self._loop.time()
+        self._idle.append(worker)
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(self._settings.idle_seconds, self._shrink)
+
+    def _shrink(self) -> None:
+        """Ends workers that were idle too long, then the template; those used least are at the front."""
+        self._sweep = None
+        now = self._loop.time()
+        old = sum(now - worker.idle_since >= self._settings.idle_seconds for worker in self._idle)
+        if old:
+            self._used_at = now
+        self._end_idle(old)
+        if self._workers:
+            self._sweep = self._loop.call_later(self._settings.idle_seconds / 2, self._shrink)
+        else:
+            delay = self._settings.idle_seconds * TEMPLATE_IDLE_FACTOR
+            self._sweep = self._loop.call_later(delay, self._unload)
+
+    def _unload(self) -> None:
+        self._sweep = None
+        if not self._workers:
+            self._loader.end()
+
+    def _end_idle(self, count: int) -> None:
+        for _ in range(count):
+            worker = self._idle.popleft()
+            self._workers.discard(worker)
+            worker.finish()
+
+    def _end_if_done(self) -> None:
+        if self._retired and not self._workers and not self._waiting:
+            self._stop_sweep()
+            self._loader.end()
+
+    def _stop_sweep(self) -> None:
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None

@@ -1,0 +1,174 @@
+"""A process that forks children on request: what zygote and template have in common. Linux."""
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from .frames import PACKET_BYTES_MAX, Exited, Report, packet
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_DESCRIPTORS_MAX = 2
+
+Received = Callable[[bytes, list[int]], None]
+"""Takes a packet and the descriptors that came with it."""
+
+
+class ForkServer:
+    """Forks children, reports how each ended, and ends with the other side of *control*."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._children: dict[int, int] = {}
+        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._ending = False
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self._end())
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+
+    def serve(self, received: Received) -> None:
+        """Answers packets until the other side closes or SIGTERM arrives."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._woken, select.POLLIN)
+        while not self._ending:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+                self._reap()
+            if self._control.fileno() in ready:
+                self._receive(received)
+
+    def send(self, report: Report) -> None:
+        """Sends *report*; silent when the other side is gone, as then ``serve`` ends."""
+        try:
+            self._control.send(packet(report))
+        except OSError:
+            self._ending = True
+
+    def fork(self, child: int) -> bool:
+        """Forks the child that is to be called *child*; True in the child, which has left the server's role."""
+        pid = os.fork()
+        if pid:
+            self._children[pid] = child
+            return False
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        return True
+
+    def kill(self, child: int) -> None:
+        """Kills the child called *child*, unless it is gone; its process group follows when it is reaped."""
+        for pid, each in self._children.items():
+            if each == child:
+                os.kill(pid, signal.SIGKILL)
+
+    def _end(self) -> None:
+        self._ending = True
+
+    def _receive(self, received: Received) -> None:
+        message, descriptors, _, _ = socket.recv_fds(self._control, PACKET_BYTES_MAX, _DESCRIPTORS_MAX)
+        if message:
+            received(message, descriptors)
+        else:
+            self._ending = True
+
+    def _reap(self) -> None:
+        """Reports the children that ended; what such a child started itself and left running is killed."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            kill_group(ended.si_pid)
+            _, status = os.waitpid(ended.si_pid, 0)
+            child = self._children.pop(ended.si_pid, None)
+            if child is not None:
+                self.send(Exited(child, status))
+
+
+def die_with_parent(parent: int) -> None:
+    """Makes the kernel kill this process when *parent* ends; ends at once when it has ended already."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def end_with_parent() -> None:
+    """Like ``die_with_parent`` with SIGTERM, so that the children can be ended first."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def run_to_exit(run: Callable[[], None]) -> NoReturn:
+    """Runs *run* as all that is left of this process, and ends it with the status Python would give."""
+    status = 1
+    try:
+        run()
+        status = 0
+    except SystemExit as ending:
+        status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except BaseException:  # noqa: BLE001 - the edge of the process: what ends it is printed to its log
+        traceback.print_exc()
+    finally:
+        os._exit(status & 0xFF)
+
+
+def adopt_orphans() -> None:
+    """Makes descendants whose parent ends children of this process, so that none can leave its tree."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def kill_group(leader: int) -> None:
+    """Kills the process group of *leader*; silent when there is none."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def kill_descendants() -> None:
+    """Kills all processes below this one; returns when none is left."""
+    while True:
+        for pid in _descendants(os.getpid()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _descendants(root: int) -> list[int]:
+    """Processes below *root*, as ``/proc`` lists them."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            parent = _parent(entry)
+            children.setdefault(parent, []).append(int(entry.name))
+    found = [*children.get(root, [])]
+    for pid in found:
+        found.extend(children.get(pid, []))
+    return found
+
+
+def _parent(entry: Path) -> int:
+    """Parent of the process at *entry*, 0 when it is gone. Source: proc(5), /proc/[pid]/stat."""
+    try:
+        stat = (entry / "stat").read_bytes()
+    except OSError:
+        return 0
+    return int(stat.rpartition(b")")[2].split()[1])
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

@@ -1,0 +1,101 @@
+"""Standard output of a template or worker: a file in memory of fixed size, shared with the node.
+
+Everything printed, also by C code and subprocesses, is in the file at once, so nothing is lost when the process is
+killed. The position of the file tells how much there is; whoever takes the content sets it back to 0.
+"""
+
+import io
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .frames import OUTPUT_BYTES
+
+_STANDARD_OUTPUT = 1
+
+
+class Output:
+    """What was printed and not yet taken."""
+
+    def __init__(self) -> None:
+        self.request_id = ""
+        self.full: Callable[[bytes], None] = lambda _: None
+        self._streams = (self._stream(), self._stream())
+
+    @classmethod
+    def install(cls) -> "Output":
+        """Makes ``sys.stdout``, ``sys.stderr`` and ``logging`` write to the file behind descriptors 1 and 2."""
+        output = cls()
+        sys.stdout, sys.stderr = output._streams
+        _install_logging(output)
+        return output
+
+    def take(self) -> bytes:
+        """Takes what was printed; empty when the handler has put something else in place of descriptor 1."""
+        for stream in self._streams:
+            if not stream.closed:
+                stream.flush()
+        return self._take_file()
+
+    def make_room(self, size: int) -> None:
+        """Hands what was printed to ``full`` when *size* more bytes would not fit."""
+        try:
+            position = os.lseek(_STANDARD_OUTPUT, 0, os.SEEK_CUR)
+        except OSError:
+            return
+        if position + size > OUTPUT_BYTES:
+            self.full(self._take_file())
+
+    def _take_file(self) -> bytes:
+        try:
+            size = os.lseek(_STANDARD_OUTPUT, 0, os.SEEK_CUR)
+            if not size:
+                return b""
+            content = os.pread(_STANDARD_OUTPUT, size, 0)
+            os.lseek(_STANDARD_OUTPUT, 0, os.SEEK_SET)
+        except OSError:
+            return b""
+        return content
+
+    def _stream(self) -> io.TextIOWrapper:
+        buffer: io.BufferedWriter = io.BufferedWriter(_OutputFile(self), 1)
+        return io.TextIOWrapper(buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+class _OutputFile(io.FileIO):
+    """Writes to descriptor 1, in pieces that fit."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(_STANDARD_OUTPUT, "wb", closefd=False)
+        self._output = output
+
+    def write(self, data: Any) -> int:
+        piece = memoryview(data)[:OUTPUT_BYTES]
+        self._output.make_room(len(piece))
+        return super().write(piece) or 0
+
+
+class _LogHandler(logging.Handler):
+    """Prints records to what ``sys.stdout`` is at the time."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        record.aws_request_id = self._output.request_id
+        sys.stdout.write(self.format(record))
+
+
+def _install_logging(output: Output) -> None:
+    """As Lambda's Python runtime does: level, instant, request id and message, separated by tabs."""
+    formatter = logging.Formatter(
+        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    handler = _LogHandler(output)
+    handler.setFormatter(formatter)
+    logging.getLogger().handlers[:] = [handler]

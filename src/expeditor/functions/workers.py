@@ -1,0 +1,182 @@
+"""One worker: a process, the call it runs, and the time that call has."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from expeditor.clock import Clock
+from expeditor.errors import ServiceError
+from expeditor.functions import failures, reports
+from expeditor.functions.connections import Connection
+from expeditor.functions.logs import TAIL_BYTES, FunctionLogs
+from expeditor.functions.processes import Template
+from expeditor.functions.sandbox.frames import Outcome, Reply, Request, frame
+from expeditor.functions.versions import FunctionVersion, Invocation
+
+UNHANDLED = "Unhandled"
+PRINTED_BYTES_MAX = 1_048_576
+
+
+class Call:
+    """One invocation on its way; *future* resolves with what came of it."""
+
+    __slots__ = ("arn", "client_context", "future", "payload", "request_id")
+
+    def __init__(self, request_id: str, payload: bytes, arn: str, client_context: bytes | None) -> None:
+        self.request_id = request_id
+        self.payload = payload
+        self.arn = arn
+        self.client_context = client_context
+        self.future: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
+
+    def answer(self, invocation: Invocation) -> None:
+        """Resolves the future, unless whoever waits has given up."""
+        if not self.future.done():
+            self.future.set_result(invocation)
+
+    def refuse(self, reason: ServiceError) -> None:
+        """Resolves the future with an exception: the call was not run, or nobody knows how it ended."""
+        if not self.future.done():
+            self.future.set_exception(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What the workers of one version share."""
+
+    version: FunctionVersion
+    logs: FunctionLogs
+    clock: Clock
+
+
+class WorkerEvents(Protocol):
+    """Who gives calls to a worker."""
+
+    def worker_free(self, worker: "Worker") -> None:
+        """It may be given the next call."""
+        ...
+
+    def worker_gone(self, worker: "Worker") -> None:
+        """Its process ended."""
+        ...
+
+
+class Worker:
+    """Runs one call after the other in a process of its own; a call that takes too long costs the process."""
+
+    def __init__(self, template: Template, workplace: Workplace, events: WorkerEvents) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._workplace = workplace
+        self._version = workplace.version
+        self._timeout_seconds = workplace.version.configuration.timeout_seconds
+        self._events = events
+        self._call: Call | None = None
+        self._started_at = 0.0
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timed_out = False
+        self._printed = bytearray()
+        self._memory_mb = 0
+        self.idle_since = 0.0
+        self._connection = Connection(template, self)
+
+    def run(self, call: Call) -> None:
+        """Runs *call*; the worker must be free."""
+        assert self._call is None
+        self._call = call
+        self._started_at = self._workplace.clock.monotonic()
+        self._deadline = self._loop.time() + self._timeout_seconds
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
+        request = Request(call.request_id, call.payload, call.arn, self._timeout_seconds * 1000, call.client_context)
+        self._connection.send(frame(request))
+
+    def finish(self) -> None:
+        """Lets the process, which must be free, end."""
+        self._stop_timer()
+        self._connection.finish()
+
+    def abandon(self, reason: ServiceError) -> None:
+        """Answers the call that runs with *reason*, as the process is about to be killed."""
+        self._stop_timer()
+        if self._call is not None:
+            self._call.refuse(reason)
+
+    def replied(self, reply: Reply) -> None:
+        """The process printed much, or is done with the call."""
+        self._keep_printed(reply.output)
+        call = self._call
+        if reply.outcome is Outcome.OUTPUT or call is None:
+            return
+        self._memory_mb = reply.memory_mb
+        if reply.outcome is Outcome.OUT_OF_MEMORY:
+            self._resolve(call, failures.out_of_memory(call.request_id), UNHANDLED, "error")
+            return
+        self._resolve(call, reply.payload, None if reply.outcome is Outcome.RESULT else UNHANDLED)
+        self.idle_since = self._loop.time()
+        self._events.worker_free(self)
+
+    def ended(self, status: int, printed: bytes) -> None:
+        """The process is gone; a call that it ran fails."""
+        self._stop_timer()
+        call = self._call
+        if call is not None:
+            self._keep_printed(printed)
+            self._fail(call, status)
+        self._events.worker_gone(self)
+
+    def _fail(self, call: Call, status: int) -> None:
+        if self._timed_out:
+            now = self._workplace.clock.now()
+            self._printed += reports.timeout_line(call.request_id, self._timeout_seconds, now)
+            self._resolve(call, failures.timed_out(call.request_id, self._timeout_seconds), UNHANDLED, "timeout")
+        else:
+            self._printed += reports.exit_line(call.request_id, failures.exit_text(status))
+            self._resolve(call, failures.exited(call.request_id, status), UNHANDLED, "error")
+
+    def _resolve(self, call: Call, payload: bytes, function_error: str | None, status: str = "") -> None:
+        """Writes the log and answers *call*."""
+        self._call = None
+        printed, self._printed = bytes(self._printed), bytearray()
+        version = self._version
+        text = reports.invocation_text(
+            call.request_id,
+            version.version,
+            printed,
+            duration_ms=(self._workplace.clock.monotonic() - self._started_at) * 1000,
+            memory=(version.configuration.memory_mb, self._memory_mb),
+            status=status,
+        )
+        failed = function_error is not None
+        self._workplace.logs.add(version.name, version.version, call.request_id, text, failed=failed)
+        tail = text[-TAIL_BYTES:]
+        call.answer(Invocation(payload, function_error, version.version, call.request_id, tail))
+
+    def _keep_printed(self, printed: bytes) -> None:
+        """Keeps the beginning and, of what is too much, the end."""
+        self._printed += printed
+        excess = len(self._printed) - PRINTED_BYTES_MAX
+        if excess > 0:
+            half = PRINTED_BYTES_MAX // 2
+            self._printed[half : half + excess] = b""
+
+    def _check_deadline(self) -> None:
+        """Kills a process that is over its time; one timer serves many calls, as each has the same time."""
+        self._timer = None
+        if self._call is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
+        else:
+            self._timed_out = True
+            self._connection.kill()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def unresolved(call: Call, version: FunctionVersion, payload: bytes) -> None:
+    """Answers a call that no worker ran, with the error object *payload*."""
+    call.answer(Invocation(payload, UNHANDLED, version.version, call.request_id, payload[-TAIL_BYTES:]))
