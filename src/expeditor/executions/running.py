@@ -20,7 +20,7 @@ from expeditor.asl import (
 from expeditor.integrations import Cancel, ClosedExecution
 from expeditor.store.executions import Closing, JournalEntry, NewExecution
 
-Waiter: TypeAlias = "asyncio.Future[Any]"
+Waiter: TypeAlias = asyncio.Future[Any]
 
 _TASK_EVENTS = (TaskSucceeded, TaskFailed, TaskSubmitted, TaskStarted)
 
