@@ -1,7 +1,9 @@
 """Functions: versions that never change, aliases that move, and invocations on warm worker processes."""
 
+from expeditor.functions import refusals
 from expeditor.functions.arns import function_arn, parse
 from expeditor.functions.code import FunctionCode
+from expeditor.functions.events import Event, EventSettings
 from expeditor.functions.functions import Functions, FunctionsSettings
 from expeditor.functions.loading import LoadSettings
 from expeditor.functions.logs import LogRecord
@@ -11,6 +13,8 @@ from expeditor.functions.versions import Alias, AliasMove, FunctionConfiguration
 __all__ = [
     "Alias",
     "AliasMove",
+    "Event",
+    "EventSettings",
     "FunctionCode",
     "FunctionConfiguration",
     "FunctionVersion",
@@ -22,4 +26,5 @@ __all__ = [
     "PoolSettings",
     "function_arn",
     "parse",
+    "refusals",
 ]

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
 
 from expeditor.clock import Clock
+from expeditor.errors import ExpeditorError
 from expeditor.functions import arns, refusals
 from expeditor.functions.arns import LATEST
 from expeditor.functions.artifacts import Artifacts
@@ -47,6 +48,13 @@ class Catalogue:
         future = self._database.submit(run)
         future.add_done_callback(lambda _: self._changed(name))
         return future
+
+
+def failed(error: ExpeditorError) -> "asyncio.Future[Any]":
+    """A future that gives *error*, so that every refusal comes the same way."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    return future
 
 
 def existing_latest(connection: apsw.Connection, name: str, revision_id: str | None = None) -> VersionRow:

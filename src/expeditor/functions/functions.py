@@ -12,7 +12,8 @@ from expeditor.functions import arns, environments, refusals
 from expeditor.functions.aliases import AliasCatalogue
 from expeditor.functions.arns import LATEST
 from expeditor.functions.artifacts import Artifacts
-from expeditor.functions.catalogue import Surroundings
+from expeditor.functions.catalogue import Surroundings, failed
+from expeditor.functions.events import Event, EventQueue, EventSettings
 from expeditor.functions.loading import Loader, LoadSettings
 from expeditor.functions.logs import FunctionLogs, LogRecord
 from expeditor.functions.pool import Pool, PoolSettings
@@ -23,8 +24,14 @@ from expeditor.functions.versions import FunctionVersion, Invocation
 from expeditor.functions.workers import Call, Workplace
 from expeditor.ids import Ids
 from expeditor.store import Database
+from expeditor.store.functions import EventRow
 
 EVENT_BYTES_MAX = 6_291_456
+"""Largest event of ``invoke``. Source: Lambda quotas, "Invocation payload", synchronous."""
+
+LATER_EVENT_BYTES_MAX = 1_048_576
+"""Largest event of ``invoke_later``. Source: Lambda quotas, "Invocation payload", asynchronous."""
+
 ROUTES_MAX = 10_000
 
 
@@ -45,6 +52,7 @@ class FunctionsSettings:
     preload: tuple[str, ...] = ("datetime", "decimal", "hashlib", "uuid")
     pool: PoolSettings = field(default_factory=lambda: PoolSettings(workers_max=_workers_max()))
     load: LoadSettings = field(default_factory=LoadSettings)
+    events: EventSettings = field(default_factory=EventSettings)
 
 
 class Functions(VersionCatalogue, AliasCatalogue):
@@ -64,6 +72,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
         self._pools: dict[tuple[str, str, str], Pool] = {}
         self._retired: list[Pool] = []
         self._closed = False
+        self._events = EventQueue(surroundings.database, surroundings.clock, self._run_event, settings.events)
 
     @classmethod
     def open(
@@ -79,6 +88,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
     async def close(self) -> None:
         """Ends all processes; invocations that run or wait are answered with ServiceUnavailableError."""
         self._closed = True
+        self._events.close()
         reason = _closing()
         for pool in (*self._pools.values(), *self._retired):
             pool.close(reason)
@@ -98,18 +108,40 @@ class Functions(VersionCatalogue, AliasCatalogue):
         Raises (through the future):
             ResourceNotFoundError, InvalidRequestError, TooManyRequestsError, RequestTooLargeError.
         """
-        route = self._routes.get((function, qualifier))
         try:
-            if route is None:
-                route = self._find_route(function, qualifier)
-            if len(payload) > EVENT_BYTES_MAX or self._closed:
-                self._refuse(len(payload))
-            call = Call(self._ids.uuid(), payload or b"{}", route.arn, client_context)
-            pool = route.choose(self._ids.draw()) if route.others else route.main
-            pool.submit(call)
+            if len(payload) > EVENT_BYTES_MAX:
+                raise _too_large(len(payload), EVENT_BYTES_MAX)
+            route = self._routes.get((function, qualifier)) or self._find_route(function, qualifier)
+            return self._submit(route, Call(self._ids.uuid(), payload or b"{}", route.arn, client_context))
         except ExpeditorError as error:
-            return _failed(error)
-        return call.future
+            return failed(error)
+
+    def invoke_later(
+        self, function: str, payload: bytes, *, qualifier: str | None = None, client_context: bytes | None = None
+    ) -> "asyncio.Future[str]":
+        """Accepts an event: on disk when the future gives its request id, then run at least once.
+
+        A failing function is run twice more, after a minute and after two; then the event is kept as failed.
+
+        Raises (through the future):
+            ResourceNotFoundError, InvalidRequestError, RequestTooLargeError.
+        """
+        try:
+            if len(payload) > LATER_EVENT_BYTES_MAX:
+                raise _too_large(len(payload), LATER_EVENT_BYTES_MAX)
+            self._find_route(function, qualifier)
+            name, named = arns.parse(function, qualifier)
+        except ExpeditorError as error:
+            return failed(error)
+        now = self._clock.now()
+        event_id = self._ids.uuid()
+        return self._events.accept(
+            EventRow(event_id, name, named, payload or b"{}", client_context, now, now, 0, None, None)
+        )
+
+    def failed_events(self, name: str) -> list[Event]:
+        """Events of a function that used up their attempts, newest first."""
+        return self._events.failed(name)
 
     def warm(self, function: str, qualifier: str | None = None) -> None:
         """Gets a function's version loaded before its first invocation.
@@ -127,12 +159,19 @@ class Functions(VersionCatalogue, AliasCatalogue):
         records = [record for each in versions for record in self._logs.read(name, each, request_id, limit)]
         return sorted(records, key=lambda record: record.at)[-limit:]
 
-    def _refuse(self, size: int) -> None:
+    def _submit(self, route: Route[Pool], call: Call) -> "asyncio.Future[Invocation]":
         if self._closed:
             raise _closing()
-        raise refusals.RequestTooLargeError(
-            f"Request must be smaller than {EVENT_BYTES_MAX} bytes for the InvokeFunction operation (got {size})"
-        )
+        pool = route.choose(self._ids.draw()) if route.others else route.main
+        pool.submit(call)
+        return call.future
+
+    def _run_event(self, row: EventRow) -> "asyncio.Future[Invocation]":
+        try:
+            route = self._find_route(row.name, row.qualifier)
+            return self._submit(route, Call(row.event_id, row.payload, route.arn, row.client_context))
+        except ExpeditorError as error:
+            return failed(error)
 
     def _find_route(self, function: str, qualifier: str | None) -> Route[Pool]:
         """The route, kept until the function changes."""
@@ -193,7 +232,7 @@ def _closing() -> refusals.ServiceUnavailableError:
     return refusals.ServiceUnavailableError("The node is closing; invoke again when it is up")
 
 
-def _failed(error: ExpeditorError) -> "asyncio.Future[Invocation]":
-    future: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
-    future.set_exception(error)
-    return future
+def _too_large(size: int, allowed: int) -> refusals.RequestTooLargeError:
+    return refusals.RequestTooLargeError(
+        f"Request must be smaller than {allowed} bytes for the InvokeFunction operation (got {size})"
+    )

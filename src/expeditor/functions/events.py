@@ -1,0 +1,184 @@
+"""Events: invocations that the caller does not wait for. On disk before they are accepted, run at least once."""
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import apsw
+import msgspec
+
+from expeditor.clock import Clock
+from expeditor.errors import ServiceError
+from expeditor.functions import refusals
+from expeditor.functions.versions import Invocation
+from expeditor.store import Database
+from expeditor.store import functions as functions_store
+from expeditor.store.functions import EventRow
+
+THROTTLED_SECONDS_MIN = 1.0
+THROTTLED_SECONDS_MAX = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventSettings:
+    """How events are run.
+
+    Attributes:
+        retry_seconds: before each further run of an event whose function failed. Source: Lambda developer guide,
+            "Error handling for asynchronous invocation": two more attempts, after one minute and after two.
+        age_seconds_max: for how long an event is tried again that cannot be run because of throttling.
+        running_max: events that run at the same time.
+        failed_kept: failed events kept per function.
+    """
+
+    retry_seconds: tuple[float, ...] = (60.0, 120.0)
+    age_seconds_max: float = 21_600.0
+    running_max: int = 32
+    failed_kept: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An accepted event that used up its attempts; *error* is JSON text of the last error object."""
+
+    event_id: str
+    function: str
+    qualifier: str | None
+    payload: bytes
+    accepted_at: float
+    failed_at: float
+    attempts: int
+    error: bytes
+
+
+class EventQueue:
+    """Runs accepted events by *run*, soonest due first; goes on after a restart where the store stands."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        run: Callable[[EventRow], "asyncio.Future[Invocation]"],
+        settings: EventSettings,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._run = run
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._due = functions_store.events_waiting(database.reader)
+        self._running = 0
+        self._closed = False
+        self._timer: asyncio.Handle | None = self._loop.call_soon(self._pump)
+
+    def accept(self, row: EventRow) -> "asyncio.Future[str]":
+        """Takes *row* to be run; gives its id once it is on disk."""
+
+        def insert(connection: apsw.Connection) -> str:
+            functions_store.insert_event(connection, row)
+            return row.event_id
+
+        future = self._database.submit(insert)
+        future.add_done_callback(lambda done: self._accepted(row) if _succeeded(done) else None)
+        return future
+
+    def failed(self, function: str) -> list[Event]:
+        """The events of *function* that used up their attempts, newest first."""
+        rows = functions_store.events_failed(self._database.reader, function, self._settings.failed_kept)
+        return [_event(row) for row in rows]
+
+    def close(self) -> None:
+        """Runs no more; what runs or waits is run after the next start."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _accepted(self, row: EventRow) -> None:
+        heapq.heappush(self._due, (row.due_at, row.event_id))
+        self._pump()
+
+    def _pump(self) -> None:
+        """Starts what is due, and comes back when the next is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = self._clock.now()
+        while self._due and self._due[0][0] <= now and self._running < self._settings.running_max and not self._closed:
+            self._start(heapq.heappop(self._due)[1])
+        if self._due and self._due[0][0] > now and not self._closed:
+            self._timer = self._loop.call_later(self._due[0][0] - now, self._pump)
+
+    def _start(self, event_id: str) -> None:
+        row = functions_store.event(self._database.reader, event_id)
+        if row is None:
+            return
+        self._running += 1
+        self._run(row).add_done_callback(lambda done: self._ran(row, done))
+
+    def _ran(self, row: EventRow, done: "asyncio.Future[Invocation]") -> None:
+        self._running -= 1
+        refusal = done.exception()
+        if self._closed:
+            return
+        if refusal is None:
+            self._answered(row, done.result())
+        else:
+            assert isinstance(refusal, ServiceError), refusal
+            self._refused(row, refusal)
+        self._pump()
+
+    def _answered(self, row: EventRow, invocation: Invocation) -> None:
+        if invocation.function_error is None:
+            self._write(lambda connection: functions_store.delete_event(connection, row.event_id))
+        elif row.attempts < len(self._settings.retry_seconds):
+            delay = self._settings.retry_seconds[row.attempts]
+            self._postpone(row, row.attempts + 1, delay)
+        else:
+            self._fail(row, invocation.payload)
+
+    def _refused(self, row: EventRow, refusal: ServiceError) -> None:
+        """Tries again what was throttled, each time after twice as long, until the event is too old."""
+        age = self._clock.now() - row.accepted_at
+        passing = isinstance(refusal, refusals.TooManyRequestsError | refusals.ServiceUnavailableError)
+        if passing and age < self._settings.age_seconds_max:
+            self._postpone(row, row.attempts, min(THROTTLED_SECONDS_MAX, max(THROTTLED_SECONDS_MIN, age)))
+        else:
+            self._fail(row, msgspec.json.encode({"errorType": refusal.code, "errorMessage": str(refusal)}))
+
+    def _postpone(self, row: EventRow, attempts: int, delay: float) -> None:
+        due_at = self._clock.now() + delay
+        self._write(lambda connection: functions_store.postpone_event(connection, row.event_id, attempts, due_at))
+        heapq.heappush(self._due, (due_at, row.event_id))
+
+    def _fail(self, row: EventRow, error: bytes) -> None:
+        failed_at = self._clock.now()
+
+        def fail(connection: apsw.Connection) -> None:
+            functions_store.fail_event(connection, row.event_id, failed_at, error)
+            functions_store.drop_failed_events(connection, row.name, self._settings.failed_kept)
+
+        self._write(fail)
+
+    def _write(self, run: Callable[[apsw.Connection], None]) -> None:
+        """Writes what came of an event; if that fails the event is run again after a restart, which is allowed."""
+        self._database.submit(run).add_done_callback(_succeeded)
+
+
+def _succeeded(done: "asyncio.Future[str] | asyncio.Future[None]") -> bool:
+    return not done.cancelled() and done.exception() is None
+
+
+def _event(row: EventRow) -> Event:
+    assert row.failed_at is not None
+    assert row.error is not None
+    return Event(
+        row.event_id,
+        row.name,
+        row.qualifier,
+        row.payload,
+        row.accepted_at,
+        row.failed_at,
+        row.attempts + 1,
+        row.error,
+    )
