@@ -205,7 +205,7 @@ class _PublishOperations:
             self._topics.topic(call.params["TopicArn"]).topic_arn,
             call.params["PublishBatchRequestEntries"],
         )
-        check_batch([entry["Id"] for entry in entries])
+        check_batch([entry["Id"] for entry in entries], [entry["Message"] for entry in entries])
         messages: dict[str, NewMessage] = {}
         failed = []
         for entry in entries:
@@ -229,17 +229,17 @@ def _tags(tags: Sequence[Params]) -> dict[str, str]:
 
 
 def _page(items: Sequence[T], params: Params, key: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
-    """The page after NextToken, by *key*, in which the items are ordered; and the token of the next, if there is one."""
+    """The page after NextToken, items being in the order of *key*, and the token of the next page if there is one."""
     after = _token_key(params.get("NextToken"))
     rest = [item for item in items if key(item) > after]
     more = len(rest) > PAGE
-    token = base64.urlsafe_b64encode(key(rest[PAGE - 1]).encode()).decode() if more else None
+    token = base64.b64encode(key(rest[PAGE - 1]).encode()).decode() if more else None
     return rest[:PAGE], token
 
 
 def _token_key(token: str | None) -> str:
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode() if token else ""
+        return base64.b64decode(token.encode(), validate=True).decode() if token else ""
     except (binascii.Error, ValueError) as error:
         raise InvalidParameterError("Invalid parameter: NextToken") from error
 

@@ -1,7 +1,12 @@
 """Topics, subscriptions, durable deliveries with retry, dead-letter queues. See ``Topics``."""
 
 from expeditor.topics.deliveries import Ports
-from expeditor.topics.errors import InvalidParameterError, NotFoundError
+from expeditor.topics.errors import (
+    InvalidParameterError,
+    NotFoundError,
+    ResourceNotFoundError,
+)
+from expeditor.topics.fields import new_message
 from expeditor.topics.model import (
     Alarm,
     DeadLetter,
@@ -43,6 +48,7 @@ __all__ = [
     "QueueStats",
     "Redriven",
     "Region",
+    "ResourceNotFoundError",
     "RetryPolicy",
     "Stats",
     "Subscription",
@@ -52,6 +58,7 @@ __all__ = [
     "check_batch",
     "check_message",
     "lambda_event",
+    "new_message",
     "notification_fields",
     "structured_text",
 ]

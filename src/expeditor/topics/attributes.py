@@ -12,10 +12,7 @@ from expeditor.topics.filters import Filter, FilterPolicyScope, compile_filter_p
 from expeditor.topics.model import Region, Subscription, Topic
 from expeditor.topics.retry import DEFAULT_RETRY_POLICY, parse_delivery_policy
 
-TOPIC_ATTRIBUTES = frozenset(
-    {"DisplayName", "Policy", "DeliveryPolicy", "TracingConfig", "SignatureVersion", "KmsMasterKeyId"}
-    | {f"Lambda{kind}" for kind in ("SuccessFeedbackRoleArn", "SuccessFeedbackSampleRate", "FailureFeedbackRoleArn")}
-)
+TOPIC_ATTRIBUTES = frozenset({"DisplayName", "Policy", "DeliveryPolicy"})
 """What a topic keeps and gives back. None has an effect here: AWS's own DeliveryPolicy of a topic is for HTTP only."""
 
 SUBSCRIPTION_ATTRIBUTES = frozenset(
@@ -36,7 +33,8 @@ def check_topic_attributes(attributes: Mapping[str, str]) -> None:
     """Raises InvalidParameterError for a name AWS does not have, or a value it refuses."""
     for name, value in attributes.items():
         if name not in TOPIC_ATTRIBUTES:
-            raise InvalidParameterError("Invalid parameter: AttributeName")
+            known = ", ".join(sorted(TOPIC_ATTRIBUTES))
+            raise InvalidParameterError(f"Invalid parameter: AttributeName Reason: {name} is not one of {known}")
         if name == "DisplayName" and len(value) > DISPLAY_NAME_LENGTH_MAX:
             raise InvalidParameterError("Invalid parameter: DisplayName")
 

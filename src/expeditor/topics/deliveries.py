@@ -29,12 +29,16 @@ ERROR_LENGTH_MAX = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the topics need of the node."""
+    """What the topics need of the node.
+
+    Attributes:
+        new_alarm: makes an alarm; each user sets its own.
+    """
 
     deliver: Deliver
     clock: Clock
     ids: Ids
-    alarm: Alarm
+    new_alarm: Callable[[], Alarm]
 
 
 class Deliveries:
@@ -44,7 +48,7 @@ class Deliveries:
         self._database = database
         self._ports = ports
         self._loop = asyncio.get_running_loop()
-        self._retries = Retries(ports.clock, ports.alarm, self._schedule_turn)
+        self._retries = Retries(ports.clock, ports.new_alarm(), self._schedule_turn)
         self._settler = Settler(database, ports.clock, self._schedule_turn)
         self._touched: dict[Lane, None] = {}
         self._turn_due = False
@@ -64,7 +68,7 @@ class Deliveries:
     async def close(self) -> None:
         """Starts nothing more and writes the outcomes that are known; what is in flight is delivered again."""
         self._closed = True
-        self._retries.take_alarm_back()
+        self._retries.silence()
         await self._settler.finish()
 
     def _schedule_turn(self) -> None:

@@ -4,7 +4,7 @@ from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from expeditor.store.topics import MessageRow
 from expeditor.topics.filters import Filter, FilterPolicyScope
@@ -93,8 +93,13 @@ class DeliveryResult:
 Deliver: TypeAlias = Callable[[Subscription, Message], "Future[DeliveryResult]"]
 """Port: hands a message to the subscription's endpoint. Filled in by the node."""
 
-Alarm: TypeAlias = Callable[[float, Callable[[], None]], Callable[[], None]]
-"""Port: calls back at an instant or soon after, and gives a function that takes the alarm back."""
+
+class Alarm(Protocol):
+    """Port: rings once, at or soon after an instant."""
+
+    def set(self, due_at: float | None, ring: Callable[[], None]) -> None:
+        """Replaces whatever was set before; None: do not ring."""
+        ...
 
 
 class DeadReason(StrEnum):

@@ -84,8 +84,9 @@ class Redrive:
 
     async def _pause(self, seconds: float) -> None:
         rung: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        take_back = self.ports.alarm(self.ports.clock.now() + seconds, lambda: rung.set_result(None))
+        alarm = self.ports.new_alarm()
+        alarm.set(self.ports.clock.now() + seconds, lambda: rung.set_result(None))
         try:
             await rung
         finally:
-            take_back()
+            alarm.set(None, lambda: None)

@@ -19,7 +19,6 @@ class Retries:
         self._heap: list[tuple[float, int, Delivery]] = []
         self._numbers = count()
         self._rings_at: float | None = None
-        self._take_back: Callable[[], None] = _nothing
 
     def wait(self, delivery: Delivery, due_at: float) -> None:
         """Keeps a delivery until *due_at*, without its text when its lane holds much already."""
@@ -37,22 +36,14 @@ class Retries:
         """Has the alarm ring when the first delivery is due, or at *other_at* if that is earlier."""
         wanted = [at for at in (other_at, self._heap[0][0] if self._heap else None) if at is not None]
         rings_at = min(wanted, default=None)
-        if rings_at == self._rings_at:
-            return
-        self.take_alarm_back()
-        if rings_at is not None:
+        if rings_at != self._rings_at:
             self._rings_at = rings_at
-            self._take_back = self._alarm(rings_at, self._ring)
+            self._alarm.set(rings_at, self._ring)
 
-    def take_alarm_back(self) -> None:
+    def silence(self) -> None:
         """Nothing rings from now on."""
-        self._take_back()
-        self._rings_at, self._take_back = None, _nothing
+        self._alarm.set(None, self._ring)
 
     def _ring(self) -> None:
-        self._rings_at, self._take_back = None, _nothing
+        self._rings_at = None
         self._rang()
-
-
-def _nothing() -> None:
-    return None

@@ -111,8 +111,8 @@ def _check_value(name: str, attribute: MessageAttribute) -> int:
     return len(value.encode(errors="surrogatepass"))
 
 
-def check_batch(entry_ids: Sequence[str]) -> None:
-    """Raises AWS's error when a batch is empty, too large, or has a bad or repeated Id."""
+def check_batch(entry_ids: Sequence[str], texts: Sequence[str]) -> None:
+    """Raises AWS's error when a batch is empty or too large, or has a bad or repeated Id."""
     if not entry_ids:
         raise errors.EmptyBatchRequestError
     if len(entry_ids) > BATCH_ENTRIES_MAX:
@@ -121,6 +121,8 @@ def check_batch(entry_ids: Sequence[str]) -> None:
         raise errors.InvalidBatchEntryIdError
     if len(set(entry_ids)) < len(entry_ids):
         raise errors.BatchEntryIdsNotDistinctError
+    if sum(len(text.encode(errors="surrogatepass")) for text in texts) > PAYLOAD_BYTES_MAX:
+        raise errors.BatchRequestTooLongError
 
 
 def check_publication(messages: Sequence[NewMessage]) -> None:

@@ -1,15 +1,14 @@
 """A topics room on a real file, with a clock, an alarm and an endpoint that tests move by hand."""
 
 import asyncio
-import heapq
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 
 from expeditor.clock import ManualClock
 from expeditor.ids import SeededIds
 from expeditor.store import Database
+from expeditor.store.topics import read_message
 from expeditor.topics import (
     DeliveryResult,
     Message,
@@ -29,28 +28,39 @@ FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:dispatcher"
 
 
 class ManualAlarm:
-    """Rings when the clock is moved past it."""
+    """Rings when told to."""
+
+    def __init__(self) -> None:
+        self.due_at: float | None = None
+        self._ring: Callable[[], None] = lambda: None
+
+    def set(self, due_at: float | None, ring: Callable[[], None]) -> None:
+        self.due_at, self._ring = due_at, ring
+
+    def ring(self) -> None:
+        self.due_at = None
+        self._ring()
+
+
+class ManualAlarms:
+    """All alarms of one node; they ring when the clock is moved past them."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
-        self._set: list[tuple[float, int, Callable[[], None]]] = []
-        self._taken_back: set[int] = set()
-        self._numbers = count()
+        self.made: list[ManualAlarm] = []
 
-    def __call__(self, due_at: float, ring: Callable[[], None]) -> Callable[[], None]:
-        number = next(self._numbers)
-        heapq.heappush(self._set, (due_at, number, ring))
-        return lambda: self._taken_back.add(number)
+    def new(self) -> ManualAlarm:
+        self.made.append(ManualAlarm())
+        return self.made[-1]
 
     @property
     def next_at(self) -> float | None:
-        while self._set and self._set[0][1] in self._taken_back:
-            heapq.heappop(self._set)
-        return self._set[0][0] if self._set else None
+        return min((alarm.due_at for alarm in self.made if alarm.due_at is not None), default=None)
 
     def ring_due(self) -> None:
-        while (at := self.next_at) is not None and at <= self.clock.now():
-            heapq.heappop(self._set)[2]()
+        for alarm in list(self.made):
+            if alarm.due_at is not None and alarm.due_at <= self.clock.now():
+                alarm.ring()
 
 
 class Endpoint:
@@ -82,10 +92,10 @@ class Node:
 
     def __init__(self, path: Path, clock: ManualClock, endpoint: Endpoint, in_flight_max: int) -> None:
         self.clock = clock
-        self.alarm = ManualAlarm(clock)
+        self.alarm = ManualAlarms(clock)
         self.endpoint = endpoint
         self.database = Database.open(path, "expeditor.store.migrations")
-        ports = Ports(endpoint, clock, SeededIds(1), self.alarm)
+        ports = Ports(endpoint, clock, SeededIds(1), self.alarm.new)
         self.topics = Topics.open(self.database, ports, in_flight_max=in_flight_max)
 
     async def settle(self) -> None:
@@ -113,6 +123,11 @@ class Node:
         """Ends as SIGKILL would: what is not on disk is gone, and nothing is said good-bye to."""
         self.topics._deliveries._closed = True
         await self.database.close()
+
+    def message(self) -> Message:
+        """The one message that is not delivered yet."""
+        ((row,),) = (list(self.database.reader.execute("SELECT message_key FROM messages")),)
+        return read_message(self.database.reader, row[0])
 
     def count(self, table: str) -> int:
         found: int = self.database.reader.execute(f"SELECT count(*) FROM {table}").get
