@@ -20,8 +20,11 @@ STATES_MAX = 10_000
 NAME_CHARACTERS_MAX = 80
 
 
-def compile_definition(text: str) -> Machine:
+def compile_definition(text: str, *, express: bool = False) -> Machine:
     """The machine that *text* describes.
+
+    Args:
+        express: whether it is for Express executions, which have no callbacks, ``.sync`` tasks and activities.
 
     Raises:
         DefinitionError: with every finding of severity ``ERROR``.
@@ -29,7 +32,7 @@ def compile_definition(text: str) -> Machine:
     findings: list[Diagnostic] = []
     raw = _parsed(text)
     flows = _Flows(Language.JSONATA if raw.get("QueryLanguage") == Language.JSONATA else Language.JSONPATH)
-    fields = Fields(raw, "", flows.language, findings, flows.compile)
+    fields = Fields(raw, "", flows.language, findings, flows.compile, express)
     fields.one_of("QueryLanguage", list(Language))
     comment = fields.take("Comment")
     fields.one_of("Version", ("1.0",))

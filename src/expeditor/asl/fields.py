@@ -107,6 +107,7 @@ class Fields:
         language: how its expressions are written.
         findings: where diagnostics go; shared by the whole definition.
         compile_flow: compiles an object with ``StartAt`` and ``States``.
+        express: whether the machine is for Express executions.
         taken: names read so far; what is left at the end is not supported.
     """
 
@@ -115,6 +116,7 @@ class Fields:
     language: Language
     findings: list[Diagnostic]
     compile_flow: "Callable[[Fields], Flow]"
+    express: bool = False
     taken: set[str] = field(default_factory=set)
 
     def find(self, message: str, name: str | None = None, code: Code = Code.SCHEMA) -> None:
@@ -124,7 +126,8 @@ class Fields:
 
     def inner(self, name: str, raw: dict[str, JSONValue]) -> "Fields":
         """The fields of the object *raw* that stands under *name*."""
-        return Fields(raw, f"{self.at}/{name}", self.language, self.findings, self.compile_flow)
+        at = f"{self.at}/{name}"
+        return Fields(raw, at, self.language, self.findings, self.compile_flow, self.express)
 
     def take(self, name: str) -> JSONValue:
         """The field as it is; None where it is missing."""

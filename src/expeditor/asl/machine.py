@@ -19,11 +19,10 @@ from expeditor.asl.events import (
 from expeditor.asl.execution import Execution, Failure, Frame, Purpose, Tally
 from expeditor.asl.history import HistoryEvent
 from expeditor.asl.model import Machine
-from expeditor.asl.retries import RUNTIME
 from expeditor.asl.state_types import BEHAVIOURS
 from expeditor.asl.states import tasks
 from expeditor.asl.states.waits import wait_is_over
-from expeditor.asl.turn import HistoryFullError, Turn, iso
+from expeditor.asl.turn import HistoryFullError, Turn, history_full, iso
 from expeditor.ids import Draws
 from expeditor.payloads import JSONValue, decode
 
@@ -56,8 +55,7 @@ def _fail_for_history(turn: Turn) -> None:
     frame = turn.execution.frame
     assert frame is not None
     frame.last_id = frame.tally.count
-    cause = f"The execution reached the maximum number of history events ({frame.tally.count_max + 1})."
-    turn.close_failed(frame, Failure(RUNTIME, cause))
+    turn.close_failed(frame, history_full(frame.tally))
 
 
 def _start(turn: Turn, event: ExecutionStarted) -> None:  # noqa: ARG001 - every handler has the same shape

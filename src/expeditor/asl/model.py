@@ -194,7 +194,7 @@ class MapState(State):
     distribution: Distribution | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Machine:
     """A definition, compiled once and shared by all its executions.
 

@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from expeditor.asl import history as details_of
 from expeditor.asl.commands import CancelTask, CancelTimer, CloseExecution, Command, ExecutionStatus, StartTimer
 from expeditor.asl.dataflow import Variables
-from expeditor.asl.execution import Execution, Failure, Frame, Phase, Purpose, Timer
+from expeditor.asl.execution import Execution, Failure, Frame, Phase, Purpose, Tally, Timer
 from expeditor.asl.history import Details, HistoryEvent
 from expeditor.asl.model import Machine
 from expeditor.asl.retries import DATA_LIMIT_EXCEEDED, RUNTIME, matching_catcher, next_retry
 from expeditor.asl.scope import EvaluationError, Scope
 from expeditor.ids import Draws
 from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, encode
+
+VARIABLES_BYTES_MAX = 10_485_760
+"""All variables of an execution together. Source: Step Functions service quotas."""
 
 NO_CONTEXT: dict[str, JSONValue] = {}
 
@@ -49,6 +52,15 @@ class Behaviour:
     failed: str | None = None
 
 
+def history_full(tally: Tally) -> Failure:
+    """The failure of an execution that made more history events than it may."""
+    return Failure(RUNTIME, f"The execution reached the maximum number of history events ({tally.count_max + 1}).")
+
+
+def _history_full(tally: Tally) -> Exception:
+    return StateFailedError(history_full(tally)) if tally.child else HistoryFullError()
+
+
 def iso(at: float) -> str:
     """*at* as the context object spells instants: UTC with milliseconds and ``Z``."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
@@ -58,6 +70,16 @@ def data_limit_exceeded(who: str) -> StateFailedError:
     """The failure of a state or task named *who* whose output is larger than the quota."""
     cause = f"The state/task '{who}' returned a result with a size exceeding the maximum number of bytes service limit."
     return StateFailedError(Failure(DATA_LIMIT_EXCEEDED, cause))
+
+
+def with_assigned(variables: Variables, assigned: Variables, name: str) -> Variables:
+    """*variables* after the state called *name* wrote *assigned*. Raises StateFailedError beyond the quotas."""
+    if len(encode(dict(assigned))) > PAYLOAD_BYTES_MAX:
+        raise data_limit_exceeded(name)
+    changed = {**variables, **assigned}
+    if len(changed) * PAYLOAD_BYTES_MAX > VARIABLES_BYTES_MAX and len(encode(changed)) > VARIABLES_BYTES_MAX:
+        raise data_limit_exceeded(name)
+    return changed
 
 
 @dataclass(slots=True)
@@ -94,7 +116,7 @@ class Turn:
         if link:
             frame.last_id = event_id
         if event_id >= tally.count_max:
-            raise HistoryFullError
+            raise _history_full(tally)
         return event_id
 
     def scope(self, frame: Frame) -> Scope:
@@ -130,10 +152,18 @@ class Turn:
         """Calls *action* with the frame; whatever fails in it is the failure of the frame's state."""
         try:
             action(frame, *arguments)
-        except EvaluationError as error:
-            self.fail(frame, self.evaluation_failure(frame, error))
+        except (EvaluationError, StateFailedError) as problem:
+            self._fail_safely(frame, problem)
+
+    def _fail_safely(self, frame: Frame, problem: EvaluationError | StateFailedError) -> None:
+        """Fails the frame's state; if there is no room to note even that, the frame."""
+        try:
+            self.fail(frame, self._failure_of(frame, problem))
         except StateFailedError as error:
-            self.fail(frame, error.failure)
+            self.fail_frame(frame, error.failure)
+
+    def _failure_of(self, frame: Frame, problem: EvaluationError | StateFailedError) -> Failure:
+        return problem.failure if isinstance(problem, StateFailedError) else self._evaluation_failure(frame, problem)
 
     def _run_state(self, frame: Frame) -> None:
         if frame.fresh:
@@ -166,7 +196,7 @@ class Turn:
         self.note(frame, state.exited, details=lambda: details_of.state_exited(state.name, output, assigned))
         frame.fork = None
         if assigned:
-            frame.variables = {**frame.variables, **assigned}
+            frame.variables = with_assigned(frame.variables, assigned, state.name)
         to = to or state.next
         if to is None:
             self._finish(frame, output)
@@ -187,7 +217,7 @@ class Turn:
         name, entered_id = frame.state.name, frame.entered_id
         return f"An error occurred while executing the state '{name}' (entered at the event id #{entered_id})."
 
-    def evaluation_failure(self, frame: Frame, error: EvaluationError) -> Failure:
+    def _evaluation_failure(self, frame: Frame, error: EvaluationError) -> Failure:
         """The failure of the frame's state because an expression failed; notes it in the history if AWS does."""
         state = frame.state.name
         cause = f"{self.where(frame)} {error.cause}"
@@ -233,10 +263,8 @@ class Turn:
         try:
             assigned, output = catcher.flow.give(scope, frame.input, scope.error_output)
             self.leave(frame, output, assigned, catcher.next)
-        except EvaluationError as error:
-            self.fail_frame(frame, self.evaluation_failure(frame, error))
-        except StateFailedError as error:
-            self.fail_frame(frame, error.failure)
+        except (EvaluationError, StateFailedError) as problem:
+            self.fail_frame(frame, self._failure_of(frame, problem))
         return True
 
     def fail_frame(self, frame: Frame, failure: Failure) -> None:
@@ -315,6 +343,7 @@ class Turn:
 
     def close_timed_out(self, frame: Frame) -> None:
         """Ends the execution as TIMED_OUT."""
+        frame.last_id = frame.tally.count
         self._end(frame, "ExecutionTimedOut", dict)
         self._close(CloseExecution(ExecutionStatus.TIMED_OUT))
 

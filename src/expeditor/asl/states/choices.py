@@ -7,7 +7,7 @@ from expeditor.asl.dataflow import Dataflow, JSONataFlow, PathFlow
 from expeditor.asl.execution import Failure, Frame
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import Choice, ChoiceState, Language
-from expeditor.asl.scope import Expression, Scope
+from expeditor.asl.scope import Scope
 from expeditor.asl.states.reading import basics
 from expeditor.asl.turn import Behaviour, StateFailedError, Turn
 
@@ -29,15 +29,21 @@ def _choice(fields: Fields, flow: Dataflow) -> Choice:
     fields.require("Next")
     if fields.language is Language.JSONATA:
         fields.require("Condition")
-        own: Dataflow = JSONataFlow(None, fields.template("Output") or _output(flow), fields.assign())
-    else:
-        own = PathFlow(output_path=flow.output_path if isinstance(flow, PathFlow) else None, assign=fields.assign())
+        fields.take("Comment")
     matches = _condition(fields) if fields.language is Language.JSONATA else _rule(fields)
-    return Choice(matches, fields.text("Next") or "", own)
+    choice = Choice(matches, fields.text("Next") or "", _own_flow(fields, flow))
+    if fields.language is Language.JSONATA:
+        fields.end()
+    return choice
 
 
-def _output(flow: Dataflow) -> Expression | None:
-    return flow.output if isinstance(flow, JSONataFlow) else None
+def _own_flow(fields: Fields, flow: Dataflow) -> Dataflow:
+    """The rule's own ``Assign`` and ``Output``; where it lacks them, the state's."""
+    assign = fields.assign()
+    if isinstance(flow, PathFlow):
+        return PathFlow(output_path=flow.output_path, assign=assign or flow.assign)
+    assert isinstance(flow, JSONataFlow)
+    return JSONataFlow(output=fields.template("Output") or flow.output, assign=assign or flow.assign)
 
 
 def _condition(fields: Fields) -> Callable[[Scope], bool]:

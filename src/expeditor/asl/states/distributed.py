@@ -32,6 +32,8 @@ def distribution(fields: Fields) -> Distribution | None:
     label, batching = _label(fields), _batching(fields)
     if mode != "DISTRIBUTED" or not isinstance(config, dict):
         return None
+    if fields.express:
+        fields.find("Express state machine does not support Distributed Map", "ItemProcessor")
     express = config.get("ExecutionType") == "EXPRESS"
     return Distribution(label, express, tolerance, batching)
 

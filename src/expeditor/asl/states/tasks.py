@@ -19,6 +19,7 @@ from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, decode, encode
 
 _INTEGRATION = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:(?!activity:)(.+)")
 _FUNCTION = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:.+")
+_RUN_A_JOB = re.compile(r"\.sync(:\d)?$")
 _ACTIVITY = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:activity:.+")
 
 CALLBACK_SUFFIX = ".waitForTaskToken"
@@ -45,7 +46,19 @@ def _resource(fields: Fields) -> Resource:
     if resource is None:
         fields.find("Value is not a valid resource ARN", "Resource")
         return Resource(text, ResourceKind.SERVICE, "", "", wants_token=False)
+    if fields.express:
+        _refuse_in_express(fields, resource)
     return resource
+
+
+def _refuse_in_express(fields: Fields, resource: Resource) -> None:
+    if resource.kind is ResourceKind.ACTIVITY:
+        fields.find("Express state machine does not support Activity ARN", "Resource")
+    elif resource.wants_token:
+        # The blank at the end is AWS's.
+        fields.find(f"Express state machine does not support '{CALLBACK_SUFFIX}' service integration ", "Resource")
+    elif _RUN_A_JOB.search(resource.action):
+        fields.find("Express state machine does not support '.sync' service integration", "Resource")
 
 
 def resource_of(arn: str) -> Resource | None:
