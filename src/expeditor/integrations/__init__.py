@@ -1,6 +1,6 @@
 """From a Task's ``Resource`` to an effect."""
 
-from expeditor.integrations.invoke import Invocation, Invoker
+from expeditor.integrations.invoke import Invoker
 from expeditor.integrations.nested import ClosedExecution, Executions, StartedExecution, StartRequest
 from expeditor.integrations.publish import Publisher
 from expeditor.integrations.resources import Integrations, TaskStarter
@@ -23,7 +23,6 @@ __all__ = [
     "Failed",
     "Handler",
     "Integrations",
-    "Invocation",
     "Invoker",
     "Outcome",
     "Pattern",

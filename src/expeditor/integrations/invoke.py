@@ -7,6 +7,7 @@ import msgspec
 
 from expeditor.clock import Clock
 from expeditor.errors import ServiceError
+from expeditor.functions import Invocation
 from expeditor.integrations.metadata import http_date, sdk_metadata
 from expeditor.integrations.tasks import Cancel, Failed, Report, TaskRequest, bounded
 from expeditor.payloads import JSONValue, encode
@@ -15,36 +16,10 @@ _STATUS_CODES = {"ResourceNotFoundException": 404, "TooManyRequestsException": 4
 _INVOKE_FIELDS = frozenset({"FunctionName", "Payload", "Qualifier", "InvocationType", "ClientContext", "LogType"})
 
 
-class Invocation(Protocol):
-    """What came of one invocation."""
-
-    @property
-    def payload(self) -> bytes:
-        """The result, or the error object, as JSON text."""
-        ...
-
-    @property
-    def function_error(self) -> str | None:
-        """``Handled`` or ``Unhandled`` when the function failed."""
-        ...
-
-    @property
-    def executed_version(self) -> str:
-        """A number, or ``$LATEST``."""
-        ...
-
-    @property
-    def request_id(self) -> str:
-        """A UUID."""
-        ...
-
-
 class Invoker(Protocol):
     """Runs functions; the future raises ServiceError when the function could not be run at all."""
 
-    def invoke(
-        self, function_arn: str, payload: bytes, qualifier: str | None = None, client_context: str | None = None
-    ) -> "asyncio.Future[Invocation]":
+    def invoke(self, function: str, payload: bytes, /, *, qualifier: str | None = None) -> asyncio.Future[Invocation]:
         """Begins an invocation of a function name or ARN."""
         ...
 
@@ -67,7 +42,7 @@ class LambdaTasks:
         """Resource is a function ARN: the whole input is the event, the result is the output, unchanged."""
         resource = request.resource
 
-        def finish(future: "asyncio.Future[Invocation]") -> None:
+        def finish(future: asyncio.Future[Invocation]) -> None:
             invocation = _finished(future, report)
             if invocation is not None:
                 report(bounded(invocation.payload, resource))
@@ -86,13 +61,13 @@ class LambdaTasks:
         payload = encode(fields["Payload"]) if "Payload" in fields else b"{}"
         qualifier = fields.get("Qualifier")
 
-        def finish(future: "asyncio.Future[Invocation]") -> None:
+        def finish(future: asyncio.Future[Invocation]) -> None:
             invocation = _finished(future, report)
             if invocation is not None:
                 report(bounded(self._answer(invocation), "lambda"))
 
         future = self._functions.invoke(
-            str(fields["FunctionName"]), payload, None if qualifier is None else str(qualifier)
+            str(fields["FunctionName"]), payload, qualifier=None if qualifier is None else str(qualifier)
         )
         future.add_done_callback(finish)
         return future.cancel  # type: ignore[return-value]
@@ -120,7 +95,7 @@ class LambdaTasks:
         )
 
 
-def _finished(future: "asyncio.Future[Invocation]", report: Report) -> Invocation | None:
+def _finished(future: asyncio.Future[Invocation], report: Report) -> Invocation | None:
     """The invocation when it went well; otherwise reports the failure, or nothing when it was cancelled."""
     if future.cancelled():
         return None

@@ -81,6 +81,7 @@ class FaultyDatabase:
         self.commits = 0
         self.fail_at = 0
         self.how = ""
+        self.is_dropped = False
 
     @property
     def has_crashed(self) -> bool:
@@ -88,7 +89,7 @@ class FaultyDatabase:
 
     def submit(self, run: Callable[[apsw.Connection], T]) -> "asyncio.Future[T]":
         self.commits += 1
-        if self.has_crashed and self.commits > self.fail_at:
+        if self.is_dropped or (self.has_crashed and self.commits > self.fail_at):
             return asyncio.get_running_loop().create_future()
         if self.commits != self.fail_at:
             return self.real.submit(run)
@@ -142,11 +143,12 @@ class World:
     async def crash(self) -> Engine:
         """Drops the engine as it stands and opens another one on the same file."""
         script = self.tasks.script
-        await self.database.real.close()
+        await self.close()
         self.tasks = ScriptedTasks(script)
         return await self.open()
 
     async def close(self) -> None:
+        self.database.is_dropped = True
         await self.database.real.close()
 
     async def machine(self, definition: JSONValue, name: str = "m") -> str:
