@@ -40,3 +40,8 @@ class SeededIds:
 
     def draw(self) -> float:
         return 1.0 - self._random.random()
+
+
+def new_secret() -> bytes:
+    """32 random bytes from the operating system, to be kept."""
+    return secrets.token_bytes(32)

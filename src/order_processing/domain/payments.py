@@ -33,6 +33,7 @@ class PaymentAttempt(msgspec.Struct, frozen=True, kw_only=True):
         provider_reference: the provider's id of the payment, "" until known.
         at: when it was begun.
         settled_at: when its outcome became known.
+        answered: the provider answered last time, so nothing is under way though the outcome is unknown.
         detail: the provider's decline code or what was heard last.
     """
 
@@ -44,6 +45,7 @@ class PaymentAttempt(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome = Outcome.UNKNOWN
     provider_reference: str = ""
     settled_at: float | None = None
+    answered: bool = False
     detail: str = ""
 
 

@@ -1,1 +1,40 @@
-"""Room gateways."""
+"""Where money, mail and goods leave our hands: contracts and what stands behind them."""
+
+from order_processing.gateways.mail import Mail, MailError, MailGateway, OutboxFolder, Smtp, open_mail
+from order_processing.gateways.payment import (
+    Absent,
+    Authorization,
+    Declined,
+    PaymentGateway,
+    ProviderPayment,
+    ProviderStatus,
+    Result,
+    Succeeded,
+    Unknown,
+)
+from order_processing.gateways.sandbox_client import PaymentSettingsError, SandboxPayments
+from order_processing.gateways.warehouse import BuiltInWarehouse, Reservation, ShipmentRequest, Warehouse
+
+__all__ = [
+    "Absent",
+    "Authorization",
+    "BuiltInWarehouse",
+    "Declined",
+    "Mail",
+    "MailError",
+    "MailGateway",
+    "OutboxFolder",
+    "PaymentGateway",
+    "PaymentSettingsError",
+    "ProviderPayment",
+    "ProviderStatus",
+    "Reservation",
+    "Result",
+    "SandboxPayments",
+    "ShipmentRequest",
+    "Smtp",
+    "Succeeded",
+    "Unknown",
+    "Warehouse",
+    "open_mail",
+]

@@ -1,0 +1,110 @@
+"""Mail to customers: into an outbox folder, or by SMTP."""
+
+import smtplib
+from collections.abc import Mapping
+from email.message import EmailMessage
+from email.utils import formatdate
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from order_processing.errors import TransientError
+
+SMTP_TIMEOUT_SECONDS = 10.0
+SENDER = "Order processing <orders@shop.example>"
+
+
+class MailError(TransientError):
+    """A message could not be handed over; sending it again is safe."""
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """A message.
+
+    Attributes:
+        message_id: the same for the same message, so that it is delivered once however often it is sent.
+        to: address of the recipient.
+        sent_at: instant shown in its header.
+    """
+
+    message_id: str
+    to: str
+    subject: str
+    text: str
+    sent_at: float
+
+
+class MailGateway(Protocol):
+    """Hands messages over for delivery."""
+
+    def send(self, mail: Mail) -> None:
+        """Hands one message over.
+
+        Raises:
+            MailError: it was not taken.
+        """
+        ...
+
+
+class OutboxFolder:
+    """Writes each message as a file ``<message id>.eml``, whole or not at all; the same message twice is one file.
+
+    Meant for one machine and for looking at: the file is not fsynced.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def send(self, mail: Mail) -> None:
+        """Puts the message into the folder."""
+        name = "".join(letter if letter.isalnum() or letter in "-_.@" else "_" for letter in mail.message_id)
+        draft = self._folder / f".{name}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(_message(mail).as_bytes())
+            draft.replace(self._folder / f"{name}.eml")
+        except OSError as error:
+            raise MailError(f"the message {mail.message_id} cannot be written to {self._folder}: {error}") from error
+
+
+class Smtp:
+    """Hands messages to a mail server.
+
+    Args:
+        url: ``smtp://[user:password@]host[:port]``, or ``smtps://`` for TLS from the start.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._where = urlsplit(url)
+
+    def send(self, mail: Mail) -> None:
+        """Delivers to the server; it and the recipient's know repeated messages by their id."""
+        where = self._where
+        kind = smtplib.SMTP_SSL if where.scheme == "smtps" else smtplib.SMTP
+        try:
+            with kind(where.hostname or "", where.port or 0, timeout=SMTP_TIMEOUT_SECONDS) as server:
+                if where.username:
+                    server.login(unquote(where.username), unquote(where.password or ""))
+                server.send_message(_message(mail))
+        except (OSError, smtplib.SMTPException) as error:
+            raise MailError(f"{where.hostname} did not take the message {mail.message_id}: {error}") from error
+
+
+def open_mail(environment: Mapping[str, str]) -> MailGateway:
+    """``SMTP_URL`` when set, else files in the folder ``MAIL_OUTBOX`` (default ``outbox``)."""
+    if environment.get("SMTP_URL"):
+        return Smtp(environment["SMTP_URL"])
+    return OutboxFolder(Path(environment.get("MAIL_OUTBOX") or "outbox"))
+
+
+def _message(mail: Mail) -> EmailMessage:
+    message = EmailMessage()
+    message["Message-ID"] = f"<{mail.message_id}>"
+    message["From"] = SENDER
+    message["To"] = mail.to
+    message["Subject"] = mail.subject
+    message["Date"] = formatdate(mail.sent_at)
+    message.set_content(mail.text)
+    return message

@@ -1,0 +1,102 @@
+"""What a payment provider does for us: three outcomes, and a look-up for the third."""
+
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from order_processing.domain import Money
+
+
+class ProviderStatus(Enum):
+    """Where a payment stands at the provider."""
+
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    REFUNDED = "refunded"
+    DECLINED = "declined"
+
+
+class ProviderPayment(msgspec.Struct, frozen=True):
+    """A payment as the provider shows it; amounts in minor units of ``currency``."""
+
+    id: str
+    status: ProviderStatus
+    amount_minor: int
+    captured_minor: int
+    refunded_minor: int
+    reference: str
+    currency: str = "USD"
+    decline_code: str | None = None
+
+
+class Succeeded(msgspec.Struct, frozen=True):
+    """It was done."""
+
+    payment: ProviderPayment
+
+
+class Declined(msgspec.Struct, frozen=True):
+    """It was not done and will not be, whoever asks again.
+
+    Attributes:
+        payment_id: the provider's id of the declined payment, "" when it made none.
+    """
+
+    code: str
+    payment_id: str = ""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """It may have been done: ask ``lookup``.
+
+    Attributes:
+        answered: the provider answered, though not what became of it; nothing is under way any more.
+    """
+
+    reason: str
+    answered: bool = False
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """The provider knows of no payment with this reference."""
+
+
+Result = Succeeded | Declined | Unknown
+
+
+class Authorization(msgspec.Struct, frozen=True):
+    """A request to reserve money on a card.
+
+    Attributes:
+        key: idempotency key, and our reference to find the payment by.
+    """
+
+    amount: Money
+    token: str
+    key: str
+
+
+class PaymentGateway(Protocol):
+    """A provider. Every key may be sent again: the provider does once what it was sent for."""
+
+    def authorize(self, request: Authorization) -> Result:
+        """Reserves money."""
+        ...
+
+    def capture(self, payment_id: str, amount_minor: int, key: str) -> Result:
+        """Takes reserved money, all or a part once."""
+        ...
+
+    def void(self, payment_id: str, key: str) -> Result:
+        """Gives the whole reservation back."""
+        ...
+
+    def refund(self, payment_id: str, amount_minor: int, key: str) -> Result:
+        """Pays back what was taken, all or a part."""
+        ...
+
+    def lookup(self, reference: str) -> Succeeded | Unknown | Absent:
+        """The payment that an authorisation with this key made, whatever its status."""
+        ...

@@ -1,0 +1,79 @@
+"""What can be done to one order. Functions, batch jobs and the order service all call these.
+
+Each operation may run any number of times, has its effect once, and gives the same answer again. Those of an owner name
+its epoch and are refused when it is stale.
+"""
+
+from order_processing.operations.charging import (
+    PaymentDeclinedError,
+    PaymentMissingError,
+    PaymentUnknownError,
+    authorize,
+    capture,
+    settle_unknown,
+    void,
+)
+from order_processing.operations.context import ContendedError, Policy, Services, load
+from order_processing.operations.delivering import (
+    NotCompletedError,
+    issue_vouchers,
+    reserve_shipment,
+    send_confirmation,
+)
+from order_processing.operations.opening import VoucherKeyError, make_voucher_key, open_services, read_voucher_key
+from order_processing.operations.owning import Claim, claim, hand_over, let_go_of, notify_again, quarantine, take_over
+from order_processing.operations.placing import (
+    IdempotencyMismatchError,
+    Placed,
+    fingerprint_of,
+    notification_of,
+    place,
+)
+from order_processing.operations.releasing import release
+from order_processing.operations.screening import (
+    NoReviewError,
+    decide_review,
+    request_review,
+    scan_fraud,
+    start_processing,
+)
+
+__all__ = [
+    "Claim",
+    "ContendedError",
+    "IdempotencyMismatchError",
+    "NoReviewError",
+    "NotCompletedError",
+    "PaymentDeclinedError",
+    "PaymentMissingError",
+    "PaymentUnknownError",
+    "Placed",
+    "Policy",
+    "Services",
+    "VoucherKeyError",
+    "authorize",
+    "capture",
+    "claim",
+    "decide_review",
+    "fingerprint_of",
+    "hand_over",
+    "issue_vouchers",
+    "let_go_of",
+    "load",
+    "make_voucher_key",
+    "notification_of",
+    "notify_again",
+    "open_services",
+    "place",
+    "quarantine",
+    "read_voucher_key",
+    "release",
+    "request_review",
+    "reserve_shipment",
+    "scan_fraud",
+    "send_confirmation",
+    "settle_unknown",
+    "start_processing",
+    "take_over",
+    "void",
+]

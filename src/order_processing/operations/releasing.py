@@ -1,0 +1,32 @@
+"""Giving an order up: money back, stock back, vouchers void."""
+
+from order_processing.domain import DEAD, Order, OrderStatus, ended
+from order_processing.operations.charging import void
+from order_processing.operations.context import Change, Services, change_owned
+from order_processing.stores import ReleaseHold
+
+_KEPT = DEAD | {OrderStatus.COMPLETED, OrderStatus.PARTIALLY_FULFILLED}
+
+
+def release(services: Services, order_id: str, epoch: int, outcome: OrderStatus, reason: str) -> Order:
+    """Undoes what is undone only for an order that will not be delivered, and ends it as *outcome*.
+
+    The money goes first: an order never looks ended while a reservation on a card is open. An order that ended
+    already, or was paid and delivered, keeps its status.
+
+    Args:
+        outcome: one of ``DEAD`` that the order's status allows.
+
+    Raises:
+        PaymentUnknownError, PaymentDeclinedError: a reservation could not be given back; nothing ended.
+        IllegalTransitionError: the table has no such step.
+    """
+    assert outcome in DEAD
+    void(services, order_id, epoch)
+
+    def step(order: Order) -> Change | None:
+        if order.status in _KEPT:
+            return None
+        return Change(ended(order, outcome, services.clock.now(), reason), (ReleaseHold(order_id),))
+
+    return change_owned(services, order_id, epoch, step)

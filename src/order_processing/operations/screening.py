@@ -1,0 +1,95 @@
+"""From received to cleared: the start, the fraud scan and its review."""
+
+from order_processing.domain import (
+    FraudSignals,
+    Order,
+    OrderStatus,
+    Verdict,
+    advanced,
+    assess,
+    review_requested,
+    reviewed,
+    screened,
+)
+from order_processing.errors import RefusedError
+from order_processing.operations.context import Change, Services, change, change_owned
+from order_processing.stores import ReleaseHold
+
+
+class NoReviewError(RefusedError):
+    """The order is not waiting for a decision."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(
+            f"order {order.order_id} is {order.status.value} and waits for no review; look at its timeline"
+        )
+        self.order_id = order.order_id
+
+
+def start_processing(services: Services, order_id: str, epoch: int) -> Order:
+    """Marks that work has begun; does nothing for an order that is further already."""
+
+    def step(order: Order) -> Order | None:
+        if order.status is not OrderStatus.RECEIVED:
+            return None
+        return advanced(order, OrderStatus.PROCESSING, services.clock.now())
+
+    return change_owned(services, order_id, epoch, step)
+
+
+def scan_fraud(services: Services, order_id: str, epoch: int) -> Order:
+    """Gives the order its verdict, once; a fraud's stock goes back at the same moment."""
+
+    def step(order: Order) -> Change | None:
+        if order.fraud is not None:
+            return None
+        signals = FraudSignals(
+            user_guid=order.user_guid, quantity=order.quantity, amount_minor=order.amount.amount_minor
+        )
+        assessment = assess(signals, services.policy.fraud)
+        return _with_verdict(screened(order, assessment, services.clock.now(), services.policy.review_seconds))
+
+    return change_owned(services, order_id, epoch, step)
+
+
+def request_review(services: Services, order_id: str, epoch: int, task_token: str) -> Order:
+    """Notes which execution waits for the decision; one that fell already is on the order returned."""
+
+    def step(order: Order) -> Order | None:
+        if order.review is None:
+            raise NoReviewError(order)
+        if order.review.decision is not None or order.review.task_token == task_token:
+            return None
+        return review_requested(order, task_token, services.clock.now())
+
+    return change_owned(services, order_id, epoch, step)
+
+
+def decide_review(services: Services, order_id: str, verdict: Verdict, *, by: str, note: str = "") -> Order:
+    """Records a person's decision; the first one stands, a later one gets the order with the first.
+
+    Whoever calls it continues the execution with ``order.review.task_token``.
+
+    Args:
+        verdict: CLEARED or FRAUD.
+
+    Raises:
+        NoReviewError: nobody asked.
+    """
+
+    def step(order: Order) -> Change | None:
+        if order.review is None:
+            raise NoReviewError(order)
+        if order.review.decision is not None:
+            return None
+        if order.status is not OrderStatus.IN_REVIEW:
+            raise NoReviewError(order)
+        return _with_verdict(reviewed(order, verdict, services.clock.now(), by=by, note=note))
+
+    return change(services, order_id, step)
+
+
+def _with_verdict(order: Order) -> Change:
+    if order.status is OrderStatus.REJECTED:
+        return Change(order, (ReleaseHold(order.order_id),))
+    return Change(order)
