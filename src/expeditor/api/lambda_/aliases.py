@@ -7,7 +7,7 @@ from typing import Any
 from expeditor.api.lambda_.configurations import described_alias
 from expeditor.api.lambda_.pages import page
 from expeditor.api.protocol import Answer, Call, Operation, Operations, Params
-from expeditor.functions import Alias, Functions, parse_reference
+from expeditor.functions import Alias, Functions, parse
 
 
 class AliasOperations:
@@ -57,7 +57,7 @@ class AliasOperations:
 
 
 def _name(params: Params) -> str:
-    return parse_reference(params["FunctionName"])[0]
+    return parse(params["FunctionName"])[0]
 
 
 def _weights(params: Params) -> dict[str, float] | None:

@@ -7,7 +7,7 @@ from expeditor.api.lambda_.pages import page
 from expeditor.api.lambda_.permissions import PermissionOperations
 from expeditor.api.lambda_.tags import FunctionTags, check_tags
 from expeditor.api.protocol import Answer, Call, Operation, Operations, Params
-from expeditor.functions import FunctionCode, Functions, FunctionVersion, parse_reference, refusals
+from expeditor.functions import FunctionCode, Functions, FunctionVersion, parse, refusals
 
 CODE_BODY_BYTES_MAX = 70_254_592
 """A zip archive of 50 MB as base64, and the parameters beside it."""
@@ -49,7 +49,7 @@ class FunctionOperations:
         params = call.params
         check_supported(params)
         check_tags(len(params.get("Tags", ())))
-        name, _ = parse_reference(params["FunctionName"])
+        name, _ = parse(params["FunctionName"])
         configuration = configuration_of(params)
         code = await _code(params["Code"])
         made = await self._functions.create_function(name, configuration, code, publish=params.get("Publish", False))
@@ -79,14 +79,14 @@ class FunctionOperations:
         return page("Functions", shown, call.params)
 
     async def _list_versions(self, call: Call) -> Answer:
-        name, _ = parse_reference(call.params["FunctionName"])
+        name, _ = parse(call.params["FunctionName"])
         found = self._functions.list_versions(name)
         return page("Versions", [described(version, qualifier=version.version) for version in found], call.params)
 
     async def _update_code(self, call: Call) -> Answer:
         params = call.params
         check_supported(params)
-        name, _ = parse_reference(params["FunctionName"])
+        name, _ = parse(params["FunctionName"])
         code = await _code(params)
         if params.get("DryRun"):
             return described(self._functions.get_function(name))
@@ -97,14 +97,14 @@ class FunctionOperations:
     async def _update_configuration(self, call: Call) -> Answer:
         params = call.params
         check_supported(params)
-        name, _ = parse_reference(params["FunctionName"])
+        name, _ = parse(params["FunctionName"])
         changed = self._functions.update_configuration(name, change_of(params), revision_id=params.get("RevisionId"))
         return described(await changed)
 
     async def _publish(self, call: Call) -> Answer:
         params = call.params
         check_supported(params)
-        name, _ = parse_reference(params["FunctionName"])
+        name, _ = parse(params["FunctionName"])
         made = await self._functions.publish_version(
             name,
             description=params.get("Description"),
@@ -114,7 +114,7 @@ class FunctionOperations:
         return described(made, qualifier=made.version)
 
     async def _delete(self, call: Call) -> Answer:
-        name, qualifier = parse_reference(call.params["FunctionName"], call.params.get("Qualifier"))
+        name, qualifier = parse(call.params["FunctionName"], call.params.get("Qualifier"))
         await self._functions.delete_function(name, qualifier)
         await self._permissions.forget(name, qualifier)
         if qualifier is None:
@@ -123,7 +123,7 @@ class FunctionOperations:
 
     def _find(self, params: Params) -> tuple[FunctionVersion, str | None]:
         """The version a name and qualifier mean, and the qualifier."""
-        name, qualifier = parse_reference(params["FunctionName"], params.get("Qualifier"))
+        name, qualifier = parse(params["FunctionName"], params.get("Qualifier"))
         return self._functions.get_function(name, qualifier), qualifier
 
 

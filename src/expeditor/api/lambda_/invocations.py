@@ -8,7 +8,7 @@ import msgspec
 
 from expeditor.api.protocol import Answer, Call, Operation, Operations, Params
 from expeditor.errors import ServiceError
-from expeditor.functions import Functions, parse_reference, refusals
+from expeditor.functions import Functions, parse, refusals
 
 SYNCHRONOUS_BYTES_MAX = 6_291_556
 """The event of InvocationType RequestResponse; 6 MB, as Lambda's refusals give it."""
@@ -49,7 +49,10 @@ class InvocationOperations:
 
     async def _now(self, params: Params) -> Answer:
         invocation = await self._functions.invoke(
-            params["FunctionName"], params["Payload"], params.get("Qualifier"), _client_context(params)
+            params["FunctionName"],
+            params["Payload"],
+            qualifier=params.get("Qualifier"),
+            client_context=_client_context(params),
         )
         wants_log = params.get("LogType") == "Tail"
         return {
@@ -67,12 +70,15 @@ class InvocationOperations:
                 f"{size} byte payload is too large for the Event invocation type (limit {ASYNCHRONOUS_BYTES_MAX} bytes)"
             )
         await self._functions.invoke_later(
-            params["FunctionName"], params["Payload"], params.get("Qualifier"), _client_context(params)
+            params["FunctionName"],
+            params["Payload"],
+            qualifier=params.get("Qualifier"),
+            client_context=_client_context(params),
         )
         return {"StatusCode": 202}
 
     async def _check(self, params: Params) -> Answer:
-        name, qualifier = parse_reference(params["FunctionName"], params.get("Qualifier"))
+        name, qualifier = parse(params["FunctionName"], params.get("Qualifier"))
         self._functions.get_function(name, qualifier)
         return {"StatusCode": 204}
 

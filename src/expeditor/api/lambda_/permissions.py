@@ -6,7 +6,7 @@ from typing import Any
 import apsw
 
 from expeditor.api.protocol import Answer, Call, Operation, Operations, Params
-from expeditor.functions import Functions, function_arn, parse_reference, refusals
+from expeditor.functions import Functions, function_arn, parse, refusals
 from expeditor.payloads import encode
 from expeditor.store import Database, permissions
 
@@ -73,7 +73,7 @@ class PermissionOperations:
 
     def _existing(self, params: Params) -> str:
         """The ARN of the function, version or alias that is meant. Raises ResourceNotFoundError."""
-        name, qualifier = parse_reference(params["FunctionName"], params.get("Qualifier"))
+        name, qualifier = parse(params["FunctionName"], params.get("Qualifier"))
         self._functions.get_function(name, qualifier)
         return function_arn(name, qualifier)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import apsw
 
 from expeditor.api.protocol import Answer, Call, Operation, Operations
-from expeditor.functions import Functions, function_arn, parse_reference, refusals
+from expeditor.functions import Functions, function_arn, parse, refusals
 from expeditor.store import Database, state_machines
 
 TAGS_MAX = 50
@@ -72,7 +72,7 @@ class TagOperations:
 
     def _existing(self, arn: str) -> str:
         """The function's name. Raises ResourceNotFoundError, InvalidParameterValueError: a version or alias."""
-        name, qualifier = parse_reference(arn)
+        name, qualifier = parse(arn)
         if qualifier is not None:
             raise refusals.InvalidParameterValueError("Tags on function aliases and versions are not supported.")
         self._functions.get_function(name)
