@@ -20,7 +20,13 @@ from order_processing.operations.delivering import (
     reserve_shipment,
     send_confirmation,
 )
-from order_processing.operations.opening import VoucherKeyError, make_voucher_key, open_services, read_voucher_key
+from order_processing.operations.opening import (
+    VoucherKeyError,
+    make_voucher_key,
+    open_services,
+    read_voucher_key,
+    shared_services,
+)
 from order_processing.operations.owning import Claim, claim, hand_over, let_go_of, notify_again, quarantine, take_over
 from order_processing.operations.placing import (
     IdempotencyMismatchError,
@@ -73,6 +79,7 @@ __all__ = [
     "scan_fraud",
     "send_confirmation",
     "settle_unknown",
+    "shared_services",
     "start_processing",
     "take_over",
     "void",

@@ -1,6 +1,7 @@
 """Money: authorise, capture, void. An attempt is recorded before it is made, and an unknown one is looked up first."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from order_processing.domain import (
     IllegalTransitionError,
@@ -104,8 +105,9 @@ def void(services: Services, order_id: str, epoch: int) -> Order:
         PaymentUnknownError: nothing is known yet.
         PaymentDeclinedError: the provider refuses to give it back, which is for a person to solve.
     """
-    settle_unknown(services, order_id, epoch, Purpose.AUTHORIZE, send_again=False)
-    settle_unknown(services, order_id, epoch, Purpose.CAPTURE, send_again=False)
+    for purpose in (Purpose.AUTHORIZE, Purpose.CAPTURE):
+        with suppress(PaymentDeclinedError):  # what was declined need not be given back
+            settle_unknown(services, order_id, epoch, purpose, send_again=False)
     order = settle_unknown(services, order_id, epoch, Purpose.VOID)
     while open_authorizations(order.payments):
         order = _attempt(services, order, epoch, Purpose.VOID)

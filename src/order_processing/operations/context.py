@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from order_processing.clock import Clock
-from order_processing.domain import FraudPolicy, Order, UnknownOrderError, changed, demand_owner
+from order_processing.domain import FraudPolicy, Order, OrderStatus, UnknownOrderError, changed, demand_owner
 from order_processing.errors import TransientError
 from order_processing.experiments import Experiments
 from order_processing.gateways import MailGateway, PaymentGateway, Warehouse
@@ -131,5 +131,7 @@ def change_owned(services: Services, order_id: str, epoch: int, step: Step) -> O
 
 
 def _with_lease(services: Services, order: Order) -> Order:
-    lease_until = services.clock.now() + services.policy.lease_seconds
+    """While a person decides nobody is expected to change the order, so the lease lasts as long as the review may."""
+    reviewed_by = order.review.deadline_at if order.review and order.status is OrderStatus.IN_REVIEW else 0.0
+    lease_until = max(services.clock.now(), reviewed_by) + services.policy.lease_seconds
     return changed(order, owner=msgspec.structs.replace(order.owner, lease_until=lease_until))

@@ -47,6 +47,12 @@ def open_services(environment: Mapping[str, str], store: OrderStore | None = Non
     )
 
 
+@cache
+def shared_services() -> Services:
+    """The services of this process, opened when first asked for, so that a forked worker has its own."""
+    return open_services(os.environ)
+
+
 def read_voucher_key(path: Path) -> bytes:
     """The secret in *path*.
 

@@ -20,9 +20,7 @@ class NoReviewError(RefusedError):
     """The order is not waiting for a decision."""
 
     def __init__(self, order: Order) -> None:
-        super().__init__(
-            f"order {order.order_id} is {order.status.value} and waits for no review; look at its timeline"
-        )
+        super().__init__(f"order {order.order_id} is {order.status.value} and waits for no review; read its timeline")
         self.order_id = order.order_id
 
 
