@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from expeditor.cli.output import CommandError, ExitCode
-from expeditor.node import HOST, Settings, aws_environment
+from expeditor.settings import HOST, Settings, aws_environment
 
 REQUEST_SECONDS_MAX = 30.0
 _NOT_FOUND = ("NotFound", "DoesNotExist")

@@ -5,7 +5,7 @@ import shlex
 
 import click
 
-from expeditor.node import Settings, aws_environment
+from expeditor.settings import Settings, aws_environment
 
 
 @click.group()

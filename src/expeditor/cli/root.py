@@ -2,7 +2,8 @@
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
@@ -52,10 +53,14 @@ def tree() -> None:
     """
 
 
-def main() -> None:
-    """Runs the command line; see ``ExitCode`` for how it ends."""
+def main(console: Callable[..., Any]) -> None:
+    """Runs the command line; see ``ExitCode`` for how it ends.
+
+    Args:
+        console: makes the console that a node started by ``up`` shows.
+    """
     try:
-        tree.main(prog_name="expeditor")
+        tree.main(prog_name="expeditor", obj=console)
     except ExpeditorError as error:
         say(f"error: {error}")
         sys.exit(error.exit_code if isinstance(error, CommandError) else ExitCode.FAILED)

@@ -3,25 +3,32 @@
 import asyncio
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+import uvloop
 
 from expeditor.cli.output import CommandError, say
-from expeditor.node import Settings, run_node
+from expeditor.node import Setup, run_node
+from expeditor.settings import Settings
 
 APPLICATION = "order_processing"
 
 
 @click.command()
 @click.argument("template", required=False, type=click.Path(path_type=Path))
-def command(template: Path | None) -> None:
+@click.pass_obj
+def command(console: Callable[..., Any], template: Path | None) -> None:
     """Start everything that TEMPLATE describes: node, services of the application, console.
 
     Without TEMPLATE it is the order processing application of this distribution. Ctrl-C ends it; started again with the
     same EXPEDITOR_HOME it goes on where it was.
     """
-    asyncio.run(run_node(template or _own_application(), Settings.from_environment(os.environ), say))
+    setup = Setup(Settings.from_environment(os.environ), dict(os.environ), console, say)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_node(template or _own_application(), setup))
 
 
 def _own_application() -> Path:

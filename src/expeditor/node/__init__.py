@@ -1,5 +1,5 @@
-"""From a template to a running node: settings, application, services, schedules."""
+"""From a template to a running node: application, services, schedules, one port for everything."""
 
-from expeditor.node.settings import ACCOUNT, HOST, REGION, Settings, SettingsError, aws_environment
+from expeditor.node.node import Node, Setup, run_node, started_node
 
-__all__ = ["ACCOUNT", "HOST", "REGION", "Settings", "SettingsError", "aws_environment"]
+__all__ = ["Node", "Setup", "run_node", "started_node"]

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from expeditor.node.settings import ACCOUNT, REGION
-from expeditor.node.template import Template, TemplateError
+from expeditor.node.template import Template
+from expeditor.payloads import encode
+from expeditor.settings import ACCOUNT, REGION
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,9 +337,4 @@ def _services(template: Template, values: Mapping[str, str]) -> list[ServiceReso
 
 
 def _json_text(value: Any) -> str:
-    from expeditor.payloads import encode
-
     return value if isinstance(value, str) else encode(value).decode()
-
-
-__all__ = ["Application", "TemplateError", "arn", "read_application"]

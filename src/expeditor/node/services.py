@@ -10,7 +10,7 @@ from pathlib import Path
 
 from expeditor.errors import ExpeditorError
 from expeditor.node.application import ServiceResource
-from expeditor.node.settings import HOST
+from expeditor.settings import HOST
 
 READY_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 8.0

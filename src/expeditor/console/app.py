@@ -1,0 +1,197 @@
+"""The operations console: pages rendered on the server, complete without script, live with it."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from expeditor.asl import ExecutionStatus
+from expeditor.clock import Clock
+from expeditor.console.graph import draw
+from expeditor.console.live import Live, TooManyListenersError
+from expeditor.console.operator import operator_routes
+from expeditor.console.rendering import Pages, took
+from expeditor.console.trail import trail, visits
+from expeditor.errors import ServiceError
+from expeditor.executions import Engine, ExecutionDescription, ExecutionFilter
+from expeditor.functions import Functions
+from expeditor.payloads import decode
+from expeditor.topics import Topics
+
+HOSTS = ["127.0.0.1", "localhost"]
+"""Names this console answers to; others are refused so that no web page can reach it by another name."""
+
+PAGE_ROWS = 50
+EVENTS_SHOWN_MAX = 1_000
+STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+
+View = Callable[[Request], Awaitable[Response]]
+
+
+def create_console(engine: Engine, topics: Topics, functions: Functions, clock: Clock, shop_url: str) -> Starlette:
+    """An ASGI application with the pages under ``/console`` and the operator's JSON under ``/operator``."""
+    console = Console(engine, topics, Live(engine), Pages(clock, shop_url))
+    pages: dict[str, View] = {
+        "/": console.home,
+        "/console": console.home,
+        "/console/executions": console.executions,
+        "/console/executions/{arn:path}": console.execution,
+        "/console/machines": console.machines,
+        "/console/queues": console.queues,
+        "/console/find": console.find,
+        "/console/events": console.events,
+    }
+    static = StaticFiles(directory=Path(__file__).parent / "static")
+    routes = [Route(path, _safely(view)) for path, view in pages.items()]
+    return Starlette(
+        routes=[*routes, Mount("/console/static", static), *operator_routes(topics, functions)],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
+    )
+
+
+class Console:
+    """The pages."""
+
+    def __init__(self, engine: Engine, topics: Topics, live: Live, pages: Pages) -> None:
+        self._engine = engine
+        self._topics = topics
+        self._live = live
+        self._pages = pages
+
+    async def home(self, _request: Request) -> Response:
+        """The list of executions is where work begins."""
+        return RedirectResponse("/console/executions", 302)
+
+    async def executions(self, request: Request) -> Response:
+        """Executions, newest first."""
+        chosen = {key: request.query_params.get(key) for key in ("status", "machine")}
+        if chosen["status"] not in (None, *STATUSES):
+            raise HTTPException(400, f"there is no status {chosen['status'][:30]!r}")
+        after = request.query_params.get("after", "")
+        wanted = ExecutionFilter(
+            self._machine_arn(chosen["machine"]) if chosen["machine"] else None,
+            ExecutionStatus(chosen["status"]) if chosen["status"] else None,
+            int(after[:18]) if after.isdecimal() else None,
+            PAGE_ROWS,
+        )
+        page = self._engine.list_executions(wanted)
+        rows = [self._engine.describe_execution(row.arn) for row in page.executions]
+
+        def link(**changed: str | None) -> str:
+            return _list_link({**chosen, **changed})
+
+        return self._pages.render(
+            "executions.html",
+            page="executions",
+            rows=[self._row(row) for row in rows],
+            statuses=STATUSES,
+            link=link,
+            next_link=_list_link({**chosen, "after": str(page.next_page)}) if page.next_page else None,
+            **chosen,
+        )
+
+    async def execution(self, request: Request) -> Response:
+        """One execution: error on top, picture with the path taken, states with input and output, events."""
+        found = self._engine.describe_execution(request.path_params["arn"])
+        history = self._engine.history(found.arn)
+        machine = self._engine.machines.describe_for_execution(found.arn)
+        definition = decode(machine.definition)
+        assert isinstance(definition, dict)
+        stays = visits(history)
+        failed = [visit.name for visit in stays if visit.error or (visit.kind == "Fail" and found.error)]
+        return self._pages.render(
+            "execution.html",
+            page="executions",
+            execution=self._row(found),
+            picture=draw(definition, trail(history, found.status == ExecutionStatus.RUNNING)),
+            visits=stays,
+            failed_state=failed[-1] if failed else None,
+            events=self._pages.event_rows(history[:EVENTS_SHOWN_MAX], found.started_at),
+            more_events=max(0, len(history) - EVENTS_SHOWN_MAX),
+        )
+
+    async def machines(self, _request: Request) -> Response:
+        """State machines with their pictures."""
+        rows = []
+        for summary in self._engine.machines.list():
+            machine = self._engine.machines.describe(summary.arn)
+            definition = decode(machine.definition)
+            assert isinstance(definition, dict)
+            rows.append({"summary": machine, "picture": draw(definition)})
+        return self._pages.render("machines.html", page="machines", machines=rows)
+
+    async def queues(self, _request: Request) -> Response:
+        """Subscriptions and dead-letter queues."""
+        stats = self._topics.stats()
+        queues = []
+        for queue in stats.queues:
+            newest = self._topics.queues.letters(queue.queue, limit=1)
+            reason = (newest[0].last_error or newest[0].reason.value) if newest else None
+            queues.append({"stats": queue, "reason": reason})
+        return self._pages.render("queues.html", page="queues", subscriptions=stats.subscriptions, queues=queues)
+
+    async def find(self, request: Request) -> Response:
+        """Goes to the execution that an ARN or a name, such as an order's id, means."""
+        wanted = request.query_params.get("q", "").strip()[:300]
+        if wanted.startswith("arn:"):
+            return RedirectResponse(f"/console/executions/{quote(wanted)}", 302)
+        for machine in self._engine.machines.list():
+            arn = f"{machine.arn.replace(':stateMachine:', ':execution:')}:{wanted}"
+            try:
+                self._engine.describe_execution(arn)
+            except ServiceError:
+                continue
+            return RedirectResponse(f"/console/executions/{quote(arn)}", 302)
+        raise HTTPException(
+            404, f"No execution is called {wanted!r}. An order has one once its notification was delivered."
+        )
+
+    async def events(self, request: Request) -> Response:
+        """Server-sent events: one message when something on the page may have changed."""
+        try:
+            stream = self._live.stream(request.query_params.get("execution"))
+        except TooManyListenersError as error:
+            raise HTTPException(503, str(error)) from error
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    def _machine_arn(self, name: str) -> str:
+        for machine in self._engine.machines.list():
+            if machine.name == name:
+                return machine.arn
+        raise HTTPException(404, f"there is no state machine {name[:80]!r}")
+
+    def _row(self, found: ExecutionDescription) -> dict[str, Any]:
+        machine = found.state_machine_arn.rpartition(":")[2]
+        return {"found": found, "machine": machine, "took": took(found.started_at, found.stopped_at)}
+
+
+def _list_link(chosen: dict[str, str | None]) -> str:
+    query = urlencode({key: value for key, value in chosen.items() if value})
+    return f"/console/executions?{query}" if query else "/console/executions"
+
+
+def _safely(view: View) -> View:
+    """*view* with refusals as pages and headers that keep other sites out."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            response = await view(request)
+        except ServiceError as error:
+            response = HTMLResponse(Pages.refusal(str(error)), 404)
+        except HTTPException as error:
+            response = HTMLResponse(Pages.refusal(error.detail), error.status_code)
+        response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    return answer

@@ -1,0 +1,61 @@
+"""Tells open pages that something changed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from expeditor.errors import ExpeditorError
+from expeditor.executions import Change, Engine
+
+LISTENERS_MAX = 200
+HEARTBEAT_SECONDS = 15.0
+PAUSE_SECONDS = 0.2
+"""Least time between two messages to one page; what happens meanwhile is one message."""
+
+
+class TooManyListenersError(ExpeditorError):
+    """So many pages are open that no more are kept current."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{LISTENERS_MAX} pages are live already; close some, or reload this one by hand")
+
+
+class Live:
+    """Listeners of the engine's changes; the engine is subscribed to only while there are any."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._listeners = 0
+
+    def stream(self, execution_arn: str | None) -> AsyncIterator[bytes]:
+        """Server-sent events about one execution, or about all.
+
+        Raises:
+            TooManyListenersError: 200 pages listen already.
+        """
+        if self._listeners >= LISTENERS_MAX:
+            raise TooManyListenersError
+        return self._messages(execution_arn)
+
+    async def _messages(self, execution_arn: str | None) -> AsyncIterator[bytes]:
+        changed = asyncio.Event()
+
+        def heard(changes: list[Change]) -> None:
+            if execution_arn is None or any(change.arn == execution_arn for change in changes):
+                changed.set()
+
+        unsubscribe = self._engine.subscribe(heard)
+        self._listeners += 1
+        try:
+            yield b"retry: 1000\n\n"
+            while True:
+                try:
+                    await asyncio.wait_for(changed.wait(), HEARTBEAT_SECONDS)
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                changed.clear()
+                yield b"data: changed\n\n"
+                await asyncio.sleep(PAUSE_SECONDS)
+        finally:
+            self._listeners -= 1
+            unsubscribe()

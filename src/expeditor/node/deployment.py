@@ -1,0 +1,112 @@
+"""Makes what a template declares exist: functions with versions and aliases, topics, queues, state machines."""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+
+from expeditor.errors import ServiceError
+from expeditor.executions import CreateStateMachine, MachineType, StateMachines
+from expeditor.functions import FunctionCode, FunctionConfiguration, Functions, FunctionVersion
+from expeditor.node.application import Application, FunctionResource, StateMachineResource
+from expeditor.topics import Topics
+
+Say = Callable[[str], None]
+
+_SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9]+)\}")
+
+
+async def deploy_functions(application: Application, functions: Functions) -> dict[str, str]:
+    """Publishes what changed and moves the aliases; unchanged functions keep their version.
+
+    Returns:
+        ARNs of the current versions, by ``LogicalId.Version``.
+    """
+    codes = cache(lambda root, include: FunctionCode.from_directory(root, include))
+    existing = {function.name: function for function in functions.list_functions()}
+
+    async def deploy(resource: FunctionResource) -> tuple[str, str]:
+        code: FunctionCode = codes(resource.code, resource.include)
+        version = await _publish(resource, code, existing.get(resource.name), functions)
+        if resource.alias is not None:
+            await _move_alias(functions, resource.name, resource.alias, version.version)
+        return f"{resource.logical_id}.Version", version.arn
+
+    return dict(await asyncio.gather(*map(deploy, application.functions)))
+
+
+async def deploy_topics(application: Application, topics: Topics) -> None:
+    """Creates topics, dead-letter queues and subscriptions that are not there yet."""
+    for queue in application.queues:
+        await topics.queues.create(queue)
+    for topic in application.topics:
+        await topics.create_topic(topic)
+    for subscription in application.subscriptions:
+        await topics.subscribe(subscription.topic_arn, "lambda", subscription.endpoint, subscription.attributes)
+
+
+async def deploy_machines(
+    application: Application, machines: StateMachines, versions: Mapping[str, str], say: Say
+) -> None:
+    """Creates the state machines; one that exists with other content stays as it is, and that is said."""
+    for resource in application.machines:
+        definition = pinned_definition(application, resource, versions)
+        wanted = CreateStateMachine(resource.name, definition, resource.role_arn, MachineType(resource.type))
+        try:
+            await machines.create(wanted)
+        except ServiceError as error:
+            if error.code != "StateMachineAlreadyExists":
+                raise
+            say(
+                f"{resource.name} exists with other content and stays as it is, as releases never change; "
+                f"to release what changed, raise its version in {application.template.path}"
+            )
+
+
+def pinned_definition(application: Application, resource: StateMachineResource, versions: Mapping[str, str]) -> str:
+    """The definition with its substitutions replaced, so that it names function versions.
+
+    Raises:
+        TemplateError: a placeholder of the definition has no substitution.
+    """
+    where = ("Resources", resource.logical_id, "Properties", "DefinitionSubstitutions")
+    template = application.template
+    known: dict[str, str] = template.resolve(resource.substitutions, application.values | dict(versions), where)
+
+    def substituted(match: re.Match[str]) -> str:
+        if match[1] not in known:
+            raise template.refuse(where, f"the definition of {resource.name} uses ${{{match[1]}}}, which is not given")
+        return str(known[match[1]])
+
+    return _SUBSTITUTION.sub(substituted, resource.definition)
+
+
+async def _publish(
+    resource: FunctionResource, code: FunctionCode, existing: FunctionVersion | None, functions: Functions
+) -> FunctionVersion:
+    wanted = FunctionConfiguration(
+        handler=resource.handler,
+        runtime=resource.runtime,
+        timeout_seconds=resource.timeout_seconds,
+        memory_mb=resource.memory_mb,
+        environment=resource.environment,
+        description=resource.description,
+    )
+    if existing is None:
+        return await functions.create_function(resource.name, wanted, code, publish=True)
+    if existing.code_sha256 != code.base64_sha256:
+        await functions.update_code(resource.name, code)
+    if replace(existing.configuration, role="") != wanted:
+        await functions.update_configuration(resource.name, lambda _: wanted)
+    return await functions.publish_version(resource.name)
+
+
+async def _move_alias(functions: Functions, name: str, alias: str, version: str) -> None:
+    current = next((each for each in functions.list_aliases(name) if each.name == alias), None)
+    if current is None:
+        await functions.create_alias(name, alias, version)
+    elif current.version != version:
+        await functions.update_alias(
+            name, alias, lambda before: replace(before, version=version, additional_weights={})
+        )

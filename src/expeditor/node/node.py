@@ -1,0 +1,160 @@
+"""A running node: its rooms opened in order, wired, served, and closed again in the opposite order."""
+
+import asyncio
+import contextlib
+import fcntl
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from expeditor.api import Services, create_api
+from expeditor.clock import SystemClock
+from expeditor.errors import ExpeditorError
+from expeditor.executions import Engine, LoopAlarm, Parts
+from expeditor.functions import Functions, FunctionsSettings
+from expeditor.ids import SystemIds
+from expeditor.integrations import Integrations
+from expeditor.node.application import Application, read_application
+from expeditor.node.deployment import deploy_functions, deploy_machines, deploy_topics
+from expeditor.node.parameters import node_parameters
+from expeditor.node.server import Asgi, Server, bind, shared
+from expeditor.node.services import Service
+from expeditor.node.template import Template
+from expeditor.node.wiring import TopicPublisher, function_deliverer
+from expeditor.settings import ACCOUNT, REGION, Settings, aws_environment
+from expeditor.store import Database
+from expeditor.topics import Ports, Region, Topics
+
+MIGRATIONS = "expeditor.store.migrations"
+INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
+
+Say = Callable[[str], None]
+ConsoleFactory = Callable[[Engine, Topics, Functions, SystemClock, str], Asgi]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a node is started with.
+
+    Attributes:
+        environment: of the process; services of the application get a few harmless variables of it.
+        console: makes the console beside the AWS endpoint.
+        say: talk for people.
+    """
+
+    settings: Settings
+    environment: Mapping[str, str]
+    console: ConsoleFactory
+    say: Say
+
+
+class HomeInUseError(ExpeditorError):
+    """Another node works on the same directory."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(f"another node uses {home}; stop it, or set EXPEDITOR_HOME to another directory")
+        self.home = home
+
+
+class Node:
+    """What a started node consists of, for whoever wants to look inside."""
+
+    def __init__(self, application: Application, functions: Functions, topics: Topics, engine: Engine) -> None:
+        self.application = application
+        self.functions = functions
+        self.topics = topics
+        self.engine = engine
+
+
+async def run_node(template_path: Path, setup: Setup) -> None:
+    """Runs a node until SIGINT or SIGTERM. Prints its three addresses and ``ready`` on stdout.
+
+    Raises:
+        ExpeditorError: the template, a setting or the data cannot be used; nothing stays running.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with started_node(template_path, setup):
+        _print_addresses(setup.settings)
+        await stopping.wait()
+        setup.say("stopping")
+
+
+@contextlib.asynccontextmanager
+async def started_node(template_path: Path, setup: Setup) -> AsyncIterator[Node]:
+    """A node that answers; closed on leaving."""
+    settings = setup.settings
+    application = read_application(Template.read(template_path), node_parameters(settings))
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_exclusive(settings.home))
+        listener = stack.enter_context(contextlib.closing(bind(settings.node_port, "NODE_PORT")))
+        clock, ids = SystemClock(), SystemIds()
+        database = Database.open(settings.home / "node.db", MIGRATIONS)
+        stack.push_async_callback(database.close)
+        functions = Functions.open(
+            database,
+            settings.home,
+            clock,
+            ids,
+            FunctionsSettings(runtime_environment=aws_environment(settings.endpoint_url)),
+        )
+        stack.push_async_callback(functions.close)
+        services = await _start_services(stack, application, setup)
+        versions = await deploy_functions(application, functions)
+        await asyncio.gather(*(service.wait_ready() for service in services))
+
+        publisher = TopicPublisher()
+        integrations = Integrations(functions, clock, publisher)
+        engine = await Engine.open(
+            Parts(database, integrations, clock, ids, LoopAlarm(clock)),
+            lambda done, total: setup.say(f"recovering executions: {done} of {total}"),
+        )
+        stack.push_async_callback(engine.close)
+        region = Region(REGION, ACCOUNT, settings.endpoint_url)
+        ports = Ports(function_deliverer(functions, region), clock, ids, lambda: LoopAlarm(clock))
+        topics = publisher.topics = Topics.open(database, ports, region)
+        stack.push_async_callback(topics.close)
+        await deploy_machines(application, engine.machines, versions, setup.say)
+        await deploy_topics(application, topics)
+
+        api = create_api(Services(engine=engine, functions=functions, topics=topics, database=database, ids=ids))
+        server = Server(shared(api, setup.console(engine, topics, functions, clock, settings.shop_url)), listener)
+        await server.start()
+        stack.push_async_callback(server.stop)
+        yield Node(application, functions, topics, engine)
+
+
+async def _start_services(stack: contextlib.AsyncExitStack, application: Application, setup: Setup) -> list[Service]:
+    """Starts the application's processes at once; they become ready while the node goes on."""
+    settings = setup.settings
+    inherited = {name: setup.environment[name] for name in INHERITED if name in setup.environment}
+    services = []
+    for resource in application.services:
+        log = settings.home / "logs" / f"{resource.name}.log"
+        service = Service(resource, inherited | aws_environment(settings.endpoint_url), log)
+        stack.push_async_callback(service.stop)
+        await service.start()
+        services.append(service)
+    return services
+
+
+@contextlib.contextmanager
+def _exclusive(home: Path) -> Iterator[None]:
+    """Keeps other nodes off *home*; the lock goes with this process, however it ends."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "node.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise HomeInUseError(home) from error
+        yield
+
+
+def _print_addresses(settings: Settings) -> None:
+    print(f"shop      {settings.shop_url}")
+    print(f"console   {settings.endpoint_url}/console")
+    print(f"AWS       {settings.endpoint_url}")
+    print("ready", flush=True)
