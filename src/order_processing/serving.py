@@ -128,12 +128,15 @@ def bind(port: int) -> socket.socket:
 
 
 async def serve(
-    app: Any, listener: socket.socket, announcement: str, stopping: Callable[[], None] = lambda: None
+    app: Any,
+    listener: socket.socket,
+    listening: Callable[[], None],
+    stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves the ASGI application *app* until SIGTERM or SIGINT, then lets open requests finish for DRAIN_SECONDS.
 
     Args:
-        announcement: the one line printed once requests are answered.
+        listening: called once requests are answered.
         stopping: called when the end begins, to release responses that never end by themselves.
     """
     config = uvicorn.Config(
@@ -150,7 +153,7 @@ async def serve(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    server = _Server(config, lambda: print(announcement, flush=True), stopping)
+    server = _Server(config, listening, stopping)
     await server.serve(sockets=[listener])
 
 

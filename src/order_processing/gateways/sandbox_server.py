@@ -161,7 +161,7 @@ async def _run(port: int, path: Path, hold_seconds: float) -> None:
     ledger = SandboxLedger(path, lambda: "pay_" + ids.order_id())
     listener = bind(port)
     announcement = f"payment sandbox listens on http://127.0.0.1:{listener.getsockname()[1]}"
-    await serve(SandboxServer(ledger, hold_seconds), listener, announcement)
+    await serve(SandboxServer(ledger, hold_seconds), listener, lambda: print(announcement, flush=True))
     ledger.close()
 
 

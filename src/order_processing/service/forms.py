@@ -1,0 +1,95 @@
+"""The buy form: where it may come from, and what it may say."""
+
+import re
+from urllib.parse import parse_qsl
+
+from order_processing.domain import NewOrder
+from order_processing.service.http import FORM, Scope, demand_media_type, header, read_body
+from order_processing.service.problems import Problem, ProblemError, field_problem
+from order_processing.service.requests import idempotency_key, order_of_fields
+from order_processing.service.router import Request
+from order_processing.service.sandbox import SHOPPERS, OfferForm
+
+GUEST_COOKIE = "guest"
+FIELDS_MAX = 10
+_GUEST = re.compile(rb"(?:^|;\s*)guest=([0-9a-f]{32})(?:;|$)")
+_NUMBER = re.compile(r"[0-9]{1,6}")
+
+
+def order_of(form: OfferForm, unit_id: str) -> NewOrder:
+    """The order that *form* asks for.
+
+    Raises:
+        ProblemError: a value is not accepted.
+    """
+    if form.shopper not in {shopper.prefix for shopper in SHOPPERS}:
+        raise field_problem(Problem.INVALID_FIELD, "/shopper", "choose one of the shoppers")
+    return order_of_fields(
+        {
+            "user_guid": form.shopper + form.user_guid,
+            "unit_id": unit_id,
+            "quantity": int(form.quantity) if _NUMBER.fullmatch(form.quantity) else form.quantity,
+            "payment_token": form.payment_token,
+        }
+    )
+
+
+def key_of(form: OfferForm) -> str:
+    """The key that the page carried; see ``idempotency_key``."""
+    return idempotency_key([form.idempotency_key.encode("utf-8", "replace")])
+
+
+def again(form: OfferForm, error: ProblemError, fresh_key: str) -> OfferForm:
+    """The form for another try. Its key stays, so that a try that did arrive is found, unless the key is used up."""
+    return form._replace(idempotency_key=fresh_key) if error.problem is Problem.KEY_REUSED else form
+
+
+def guest_of(scope: Scope) -> str | None:
+    """The guest's id from the cookie that the offer page sets."""
+    found = _GUEST.search(header(scope, b"cookie"))
+    return None if found is None else found[1].decode()
+
+
+def guest_cookie(user_guid: str) -> bytes:
+    """The Set-Cookie header that keeps a guest's id for a year, out of the reach of scripts and other sites."""
+    return f"{GUEST_COOKIE}={user_guid}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax".encode()
+
+
+async def read_form(request: Request) -> OfferForm:
+    """The fields of the buy form.
+
+    Raises:
+        ProblemError: it was sent from another site, or is not such a form.
+    """
+    _demand_same_origin(request.scope)
+    demand_media_type(request.scope, FORM)
+    body = await read_body(request.scope, request.receive)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            max_num_fields=FIELDS_MAX,
+            errors="strict",
+        )
+    except ValueError:
+        raise ProblemError(Problem.BAD_REQUEST, "the form cannot be read; percent-encode it as UTF-8") from None
+    values = dict(pairs)
+    if len(values) != len(pairs) or not values.keys() <= set(OfferForm._fields):
+        raise ProblemError(Problem.BAD_REQUEST, f"the form has each of these once: {', '.join(OfferForm._fields)}")
+    missing = [name for name in ("idempotency_key", "user_guid") if name not in values]
+    if missing:
+        raise field_problem(Problem.INVALID_FIELD, "/" + missing[0], "is missing")
+    return OfferForm(**values)
+
+
+def _demand_same_origin(scope: Scope) -> None:
+    """Refuses forms of other sites. All browsers of today send at least one of the two headers with a POST."""
+    site = header(scope, b"sec-fetch-site")
+    origin = header(scope, b"origin")
+    if site:
+        same = site in (b"same-origin", b"none")
+    else:
+        same = origin in (b"", b"http://" + header(scope, b"host"), b"https://" + header(scope, b"host"))
+    if not same:
+        raise ProblemError(Problem.FOREIGN_ORIGIN, "the form was sent from another site; buy on the offer's own page")

@@ -1,0 +1,101 @@
+"""Refusals as problem+json (RFC 9457): a type, and what it says about this request."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+
+from order_processing.errors import RefusedError
+
+MEDIA_TYPE = b"application/problem+json"
+
+
+class Problem(Enum):
+    """Every kind of refusal: its name in the ``type`` URI, its HTTP status and its title."""
+
+    BAD_REQUEST = ("bad-request", 400, "The request is malformed")
+    KEY_MISSING = ("idempotency-key-missing", 400, "The Idempotency-Key header is missing or malformed")
+    INVALID_JSON = ("invalid-json", 400, "The body is not strict JSON")
+    INVALID_FIELD = ("invalid-field", 422, "A field has a value that is not accepted")
+    CARD_NUMBER = ("card-number", 422, "A field looks like a card number")
+    FOREIGN_ORIGIN = ("foreign-origin", 403, "The form was sent from another site")
+    NOT_FOUND = ("not-found", 404, "There is nothing here")
+    UNKNOWN_ORDER = ("unknown-order", 404, "There is no such order")
+    UNKNOWN_OFFER = ("unknown-offer", 404, "There is no such offer")
+    METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "The method is not possible here")
+    SLOW_BODY = ("slow-body", 408, "The body took too long")
+    KEY_REUSED = ("idempotency-key-reused", 409, "The Idempotency-Key was used with another body")
+    SOLD_OUT = ("sold-out", 409, "Not enough units are left")
+    OFFER_CLOSED = ("offer-closed", 409, "The offer is not on sale now")
+    TOO_LARGE = ("body-too-large", 413, "The body is too large")
+    MEDIA_TYPE = ("unsupported-media-type", 415, "The body has another media type than expected")
+    UNKNOWN_HOST = ("unknown-host", 421, "The Host header names another site")
+    UNEXPECTED = ("unexpected", 500, "The order service failed")
+    UNAVAILABLE = ("unavailable", 503, "The order service cannot do this now")
+    TOO_MANY_WATCHERS = ("too-many-watchers", 503, "Too many order pages are open")
+
+    def __init__(self, slug: str, status: int, title: str) -> None:
+        self.slug = slug
+        self.status = status
+        self.title = title
+
+    @property
+    def uri(self) -> str:
+        """The ``type``; the API page explains it there."""
+        return f"/docs#{self.slug}"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field.
+
+    Attributes:
+        field: JSON pointer into the body, "" for the whole of it; a header is named as it is.
+    """
+
+    field: str
+    detail: str
+
+
+class ProblemError(RefusedError):
+    """A request is answered with *problem*.
+
+    Attributes:
+        errors: each field that is wrong, the first one also stands in the answer's ``field``.
+        headers: further response headers, such as ``Allow``.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        detail: str,
+        *,
+        errors: Iterable[FieldError] = (),
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = headers
+
+
+def field_problem(problem: Problem, field: str, detail: str) -> ProblemError:
+    """A refusal because of one field."""
+    return ProblemError(problem, detail, errors=(FieldError(field, detail),))
+
+
+def encode_problem(error: ProblemError) -> bytes:
+    """The answer's body: ``type``, ``title``, ``status``, ``detail``, and for fields ``field`` and ``errors``."""
+    problem = error.problem
+    document: dict[str, object] = {
+        "type": problem.uri,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": error.detail,
+    }
+    if error.errors:
+        document["field"] = error.errors[0].field
+        document["errors"] = [{"field": each.field, "detail": each.detail} for each in error.errors]
+    return msgspec.json.encode(document)

@@ -1,0 +1,61 @@
+"""What the order service is told by its environment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from order_processing.errors import OrderProcessingError
+
+PORT = 8080
+SWEEP_SECONDS = 10.0
+
+
+class SettingsError(OrderProcessingError):
+    """The service cannot be started like this."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings.
+
+    Attributes:
+        port: ``SHOP_PORT``; 0 for any free one, which is printed.
+        hosts: ``SHOP_HOSTS``, separated by commas: names besides localhost under which the shop is asked.
+        orders_db: ``ORDERS_DB``, the SQLite file of which this process is the only writer.
+        orders_socket: ``ORDERS_SOCKET``, where functions send their commits.
+        voucher_key_file: ``VOUCHER_KEY_FILE``, made when there is none.
+        topic_arn: ``ORDER_NOTIFICATIONS_TOPIC_ARN``.
+        sweep_seconds: ``SWEEP_SECONDS``: after so long without a claim an order is announced again.
+    """
+
+    port: int
+    hosts: frozenset[bytes]
+    orders_db: Path
+    orders_socket: Path
+    voucher_key_file: Path
+    topic_arn: str
+    sweep_seconds: float
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Settings":
+        """Reads *environment*.
+
+        Raises:
+            SettingsError: a setting is missing or makes no sense; the message names all of them.
+        """
+        names = ("ORDERS_DB", "ORDERS_SOCKET", "VOUCHER_KEY_FILE", "ORDER_NOTIFICATIONS_TOPIC_ARN")
+        missing = [name for name in names if not environment.get(name)]
+        if missing:
+            raise SettingsError(f"set {', '.join(missing)} in the environment of the order service")
+        try:
+            return cls(
+                port=int(environment.get("SHOP_PORT") or PORT),
+                hosts=frozenset(name.strip().lower().encode() for name in environment.get("SHOP_HOSTS", "").split(",")),
+                orders_db=Path(environment["ORDERS_DB"]),
+                orders_socket=Path(environment["ORDERS_SOCKET"]),
+                voucher_key_file=Path(environment["VOUCHER_KEY_FILE"]),
+                topic_arn=environment["ORDER_NOTIFICATIONS_TOPIC_ARN"],
+                sweep_seconds=float(environment.get("SWEEP_SECONDS") or SWEEP_SECONDS),
+            )
+        except ValueError as error:
+            raise SettingsError(f"SHOP_PORT and SWEEP_SECONDS are numbers: {error}") from error
