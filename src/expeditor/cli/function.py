@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from expeditor.cli.clients import aws, operator, told_plainly
-from expeditor.cli.output import CommandError, output_option, say, show, show_rows
+from expeditor.cli.output import CommandError, Format, output_option, say, show, show_rows
 
 
 @click.group()
@@ -63,12 +63,17 @@ def invoke(name: str, payload: str, qualifier: str | None, with_log: bool) -> No
 @command.command()
 @click.argument("name")
 @click.option("--request-id", help="Only this invocation.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
-def logs(name: str, request_id: str | None, limit: int) -> None:
-    """Print the newest log lines of a function."""
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Invocations to show.")
+@output_option
+def logs(name: str, request_id: str | None, limit: int, output: str) -> None:
+    """Print what a function's last invocations printed."""
     query = {"limit": limit} | ({"request_id": request_id} if request_id else {})
-    for line in operator().get(f"functions/{name}/logs", query):
-        click.echo(line)
+    records = operator().get(f"functions/{name}/logs", query)
+    if output != Format.TEXT:
+        show_rows(records, (), output)
+        return
+    for record in records:
+        click.echo(record["text"].rstrip())
 
 
 @command.group()

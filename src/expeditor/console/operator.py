@@ -10,11 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from expeditor.errors import ExpeditorError, ServiceError
-from expeditor.functions import Functions
+from expeditor.functions import Functions, LogRecord
 from expeditor.topics import DeadLetter, Topics
 
 BODY_BYTES_MAX = 65_536
-LOG_LINES_MAX = 10_000
+LOG_RECORDS_MAX = 10_000
 LETTERS_MAX = 1_000
 
 
@@ -113,10 +113,10 @@ class _Operator:
         body = await _body(request, QueueName)
         return {"purged": await self._topics.queues.purge(body.queue)}
 
-    async def logs(self, request: Request) -> list[str]:
-        limit = _number(request, "limit", 100, LOG_LINES_MAX)
+    async def logs(self, request: Request) -> list[LogRecord]:
+        limit = _number(request, "limit", 100, LOG_RECORDS_MAX)
         request_id = request.query_params.get("request_id")
-        return list(self._functions.logs(request.path_params["name"], request_id=request_id, limit=limit))
+        return self._functions.logs(request.path_params["name"], request_id=request_id, limit=limit)
 
 
 def _letter(letter: DeadLetter) -> dict[str, Any]:

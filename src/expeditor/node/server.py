@@ -14,9 +14,9 @@ from expeditor.settings import HOST, SettingsError
 BACKLOG = 1_024
 DRAIN_SECONDS = 3
 
-Asgi = Callable[
-    [MutableMapping[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]
-]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 def bind(port: int, variable: str) -> socket.socket:
