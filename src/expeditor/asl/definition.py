@@ -8,6 +8,7 @@ from expeditor.asl.diagnostics import Code, DefinitionError, Diagnostic
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import ChoiceState, Flow, Language, Machine, State
 from expeditor.asl.state_types import STATE_TYPES
+from expeditor.asl.states.flows import check_language
 from expeditor.payloads import JSONValue, decode
 
 DEFINITION_BYTES_MAX = 1_048_576
@@ -128,7 +129,7 @@ def _compile_state(name: str, fields: Fields) -> State | None:
     fields.take("Comment")
     _choose_language(fields)
     state = STATE_TYPES[kind].compile(name, fields)
-    fields.check_language()
+    check_language(fields)
     fields.end()
     return state
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from expeditor.asl import history as details_of
+from expeditor.asl.closing import close_aborted, close_failed, close_timed_out
 from expeditor.asl.commands import Command, ExecutionStatus
 from expeditor.asl.events import (
     AnyEvent,
@@ -19,6 +20,7 @@ from expeditor.asl.events import (
 from expeditor.asl.execution import Execution, Failure, Frame, Purpose, Tally
 from expeditor.asl.history import HistoryEvent
 from expeditor.asl.model import Machine
+from expeditor.asl.moves import guarded, resume_frame, run
 from expeditor.asl.state_types import BEHAVIOURS
 from expeditor.asl.states import tasks
 from expeditor.asl.states.waits import wait_is_over
@@ -45,7 +47,7 @@ def advance(
     turn = Turn(machine, execution, event.at, Draws(event.seed), BEHAVIOURS, history)
     try:
         HANDLERS[type(event)](turn, event)
-        turn.run()
+        run(turn)
     except HistoryFullError:
         _fail_for_history(turn)
     return turn.commands
@@ -55,7 +57,7 @@ def _fail_for_history(turn: Turn) -> None:
     frame = turn.execution.frame
     assert frame is not None
     frame.last_id = frame.tally.count
-    turn.close_failed(frame, history_full(frame.tally))
+    close_failed(turn, frame, history_full(frame.tally))
 
 
 def _start(turn: Turn, event: ExecutionStarted) -> None:  # noqa: ARG001 - every handler has the same shape
@@ -97,7 +99,7 @@ def _root(execution: Execution, value: JSONValue) -> dict[str, JSONValue]:
 def _fire(turn: Turn, event: TimerFired) -> None:
     timer = turn.execution.timers.pop(event.timer_id, None)
     if timer is not None:
-        turn.guarded(timer.frame, lambda frame: ON_TIMER[timer.purpose](turn, frame))
+        guarded(turn, timer.frame, ON_TIMER[timer.purpose])
 
 
 def _try_again(turn: Turn, frame: Frame) -> None:
@@ -109,7 +111,7 @@ def _abort(turn: Turn, event: ExecutionAborted) -> None:
     frame = turn.execution.frame
     if frame is not None and turn.execution.status is ExecutionStatus.RUNNING:
         frame.last_id = frame.tally.count
-        turn.close_aborted(frame, Failure(event.error, event.cause))
+        close_aborted(turn, frame, Failure(event.error, event.cause))
 
 
 def _redrive(turn: Turn, event: ExecutionRedriven) -> None:  # noqa: ARG001 - every handler has the same shape
@@ -125,7 +127,7 @@ def _redrive(turn: Turn, event: ExecutionRedriven) -> None:  # noqa: ARG001 - ev
     turn.note(frame, "ExecutionRedriven", details=lambda: {"executionRedrivenEventDetails": body})
     if turn.machine.timeout_seconds is not None:
         turn.start_timer(frame, Purpose.EXECUTION_TIMEOUT, turn.at + turn.machine.timeout_seconds)
-    turn.resume(frame)
+    resume_frame(turn, frame)
 
 
 Handler = Callable[[Turn, Any], None]
@@ -146,5 +148,5 @@ ON_TIMER: Mapping[Purpose, Callable[[Turn, Frame], None]] = {
     Purpose.RETRY: _try_again,
     Purpose.TIMEOUT: tasks.timed_out,
     Purpose.HEARTBEAT: tasks.missed_heartbeat,
-    Purpose.EXECUTION_TIMEOUT: Turn.close_timed_out,
+    Purpose.EXECUTION_TIMEOUT: close_timed_out,
 }

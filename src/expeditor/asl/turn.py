@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from expeditor.asl import history as details_of
-from expeditor.asl.commands import CancelTask, CancelTimer, CloseExecution, Command, ExecutionStatus, StartTimer
+from expeditor.asl.commands import CancelTask, CancelTimer, Command, StartTimer
 from expeditor.asl.dataflow import Variables
 from expeditor.asl.execution import Execution, Failure, Frame, Phase, Purpose, Tally, Timer
 from expeditor.asl.history import Details, HistoryEvent
 from expeditor.asl.model import Machine
-from expeditor.asl.retries import DATA_LIMIT_EXCEEDED, RUNTIME, matching_catcher, next_retry
-from expeditor.asl.scope import EvaluationError, Scope
+from expeditor.asl.retries import DATA_LIMIT_EXCEEDED, RUNTIME
+from expeditor.asl.scope import Scope
 from expeditor.ids import Draws
 from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, encode
 
@@ -141,152 +140,10 @@ class Turn:
             context["Map"] = frame.item
         return context
 
-    def run(self) -> None:
-        """Runs states until all that is left is to wait."""
-        while self.ready:
-            frame = self.ready.popleft()
-            if frame.phase is Phase.RUNNING:
-                self.guarded(frame, self._run_state)
-
-    def guarded(self, frame: Frame, action: Callable[..., None], *arguments: object) -> None:
-        """Calls *action* with the frame; whatever fails in it is the failure of the frame's state."""
-        try:
-            action(frame, *arguments)
-        except (EvaluationError, StateFailedError) as problem:
-            self._fail_safely(frame, problem)
-
-    def _fail_safely(self, frame: Frame, problem: EvaluationError | StateFailedError) -> None:
-        """Fails the frame's state; if there is no room to note even that, the frame."""
-        try:
-            self.fail(frame, self._failure_of(frame, problem))
-        except StateFailedError as error:
-            self.fail_frame(frame, error.failure)
-
-    def _failure_of(self, frame: Frame, problem: EvaluationError | StateFailedError) -> Failure:
-        return problem.failure if isinstance(problem, StateFailedError) else self._evaluation_failure(frame, problem)
-
-    def _run_state(self, frame: Frame) -> None:
-        if frame.fresh:
-            self._enter(frame)
-        self.behaviours[frame.state.type].run(self, frame)
-
-    def _enter(self, frame: Frame) -> None:
-        frame.fresh = False
-        frame.entered_at = self.at
-        frame.before_id = frame.last_id
-        state = frame.state
-        frame.entered_id = self.note(
-            frame, state.entered, details=lambda: details_of.state_entered(state.name, frame.input)
-        )
-
-    def go(self, frame: Frame, name: str, value: JSONValue) -> None:
-        """Lets *frame* enter the state called *name* with the raw input *value*."""
-        frame.state = frame.flow.states[name]
-        frame.input = value
-        frame.fresh = True
-        frame.attempts = None
-        frame.retry_count = 0
-        self.ready.append(frame)
-
-    def leave(self, frame: Frame, output: JSONValue, assigned: Variables | None, to: str | None = None) -> None:
-        """Ends the frame's state with *output* and goes on to the state called *to*, else to its ``Next``."""
-        state = frame.state
-        if output is not frame.input and len(encode(output)) > PAYLOAD_BYTES_MAX:
-            raise data_limit_exceeded(state.name)
-        self.note(frame, state.exited, details=lambda: details_of.state_exited(state.name, output, assigned))
-        frame.fork = None
-        if assigned:
-            frame.variables = with_assigned(frame.variables, assigned, state.name)
-        to = to or state.next
-        if to is None:
-            self._finish(frame, output)
-        else:
-            self.go(frame, to, output)
-
-    def _finish(self, frame: Frame, output: JSONValue) -> None:
-        frame.phase = Phase.SUCCEEDED
-        frame.output = output
-        if frame.parent is None:
-            self._succeed(frame, encode(output))
-            return
-        behaviour = self.behaviours[frame.parent.state.type]
-        self.guarded(frame.parent, lambda parent: behaviour.child_succeeded(self, parent, frame))
-
     def where(self, frame: Frame) -> str:
         """The sentence that begins the causes of failures inside the frame's state."""
         name, entered_id = frame.state.name, frame.entered_id
         return f"An error occurred while executing the state '{name}' (entered at the event id #{entered_id})."
-
-    def _evaluation_failure(self, frame: Frame, error: EvaluationError) -> Failure:
-        """The failure of the frame's state because an expression failed; notes it in the history if AWS does."""
-        state = frame.state.name
-        cause = f"{self.where(frame)} {error.cause}"
-        if error.error == "States.QueryEvaluationError":
-            frame.last_id = frame.before_id
-            self.note(
-                frame,
-                "EvaluationFailed",
-                details=lambda: details_of.evaluation_failed(state, error.error, cause, location_of(error)),
-            )
-        return Failure(error.error, cause)
-
-    def fail(self, frame: Frame, failure: Failure) -> None:
-        """Ends one try of the frame's state: another try, a catcher, or the failure of the frame."""
-        if self._retried(frame, failure):
-            return
-        behaviour = self.behaviours[frame.state.type]
-        if behaviour.failed is not None and failure.error != RUNTIME:
-            self.note(frame, behaviour.failed)
-        if not self._caught(frame, failure):
-            self.fail_frame(frame, failure)
-
-    def _retried(self, frame: Frame, failure: Failure) -> bool:
-        retriers = frame.state.retriers
-        if not retriers:
-            return False
-        if frame.attempts is None:
-            frame.attempts = [0] * len(retriers)
-        delay = next_retry(retriers, frame.attempts, failure.error, self.draws)
-        if delay is None:
-            return False
-        frame.retry_count += 1
-        frame.fork = None
-        frame.timer_id = self.start_timer(frame, Purpose.RETRY, self.at + delay)
-        return True
-
-    def _caught(self, frame: Frame, failure: Failure) -> bool:
-        catcher = matching_catcher(frame.state.catchers, failure.error)
-        if catcher is None:
-            return False
-        scope = self.scope(frame)
-        scope.error_output = {"Error": failure.error or "", "Cause": failure.cause or ""}
-        try:
-            assigned, output = catcher.flow.give(scope, frame.input, scope.error_output)
-            self.leave(frame, output, assigned, catcher.next)
-        except (EvaluationError, StateFailedError) as problem:
-            self.fail_frame(frame, self._failure_of(frame, problem))
-        return True
-
-    def fail_frame(self, frame: Frame, failure: Failure) -> None:
-        """Ends *frame* with *failure*, past its retriers and catchers."""
-        frame.phase = Phase.FAILED
-        if frame.parent is None:
-            self.close_failed(frame, failure)
-            return
-        behaviour = self.behaviours[frame.parent.state.type]
-        self.guarded(frame.parent, lambda parent: behaviour.child_failed(self, parent, frame, failure))
-
-    def resume(self, frame: Frame) -> None:
-        """Goes on with a frame that failed or was aborted, on redrive."""
-        frame.phase = Phase.RUNNING
-        frame.attempts = None
-        frame.retry_count = 0
-        self.guarded(frame, lambda one: self.behaviours[one.state.type].resume(self, one))
-
-    def enter_again(self, frame: Frame) -> None:
-        """Enters the frame's state anew, with the same raw input."""
-        frame.fresh = True
-        self.ready.append(frame)
 
     def start_timer(self, frame: Frame, purpose: Purpose, due_at: float, timer_id: int | None = None) -> int:
         """Starts a timer of *frame* and answers its id."""
@@ -329,52 +186,3 @@ class Turn:
         frame.timer_id = None
         for child in frame.running_children:
             self.abort(child)
-
-    def _succeed(self, frame: Frame, output: bytes) -> None:
-        self._end(frame, "ExecutionSucceeded", lambda: details_of.execution_succeeded(output))
-        self.execution.output = output
-        self._close(CloseExecution(ExecutionStatus.SUCCEEDED, output=output))
-
-    def close_failed(self, frame: Frame, failure: Failure) -> None:
-        """Ends the execution as FAILED."""
-        error, cause = failure.error, failure.cause
-        self._end(frame, "ExecutionFailed", lambda: details_of.failure("executionFailedEventDetails", error, cause))
-        self._close(CloseExecution(ExecutionStatus.FAILED, error=error, cause=cause))
-
-    def close_timed_out(self, frame: Frame) -> None:
-        """Ends the execution as TIMED_OUT."""
-        frame.last_id = frame.tally.count
-        self._end(frame, "ExecutionTimedOut", dict)
-        self._close(CloseExecution(ExecutionStatus.TIMED_OUT))
-
-    def close_aborted(self, frame: Frame, failure: Failure) -> None:
-        """Ends the execution as ABORTED."""
-        error, cause = failure.error, failure.cause
-        self._end(frame, "ExecutionAborted", lambda: details_of.failure("executionAbortedEventDetails", error, cause))
-        self._close(CloseExecution(ExecutionStatus.ABORTED, error=error, cause=cause))
-
-    def _end(self, frame: Frame, kind: str, details: Callable[[], Details]) -> None:
-        """Notes the execution's last event, for which there is always room."""
-        tally = frame.tally
-        tally.count += 1
-        if self.history is not None:
-            self.history.append(HistoryEvent(tally.count, frame.last_id, self.at, kind, details()))
-        frame.last_id = tally.count
-
-    def _close(self, command: CloseExecution) -> None:
-        execution = self.execution
-        assert execution.frame is not None
-        self.abort(execution.frame)
-        for timer_id in list(execution.timers):
-            self.cancel_timer(timer_id)
-        self.ready.clear()
-        execution.status = command.status
-        execution.error = command.error
-        execution.cause = command.cause
-        self.commands.append(command)
-
-
-def location_of(error: EvaluationError) -> str | None:
-    """The field that *error* names, such as ``Output/result``."""
-    _, found, rest = error.cause.partition("specified for the field '")
-    return rest.partition("'")[0] if found else None

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from expeditor.asl.choices import compile_rule
 from expeditor.asl.dataflow import Dataflow, JSONataFlow, PathFlow
 from expeditor.asl.execution import Failure, Frame
+from expeditor.asl.expressions import compiled, jsonata, template
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import Choice, ChoiceState, Language
+from expeditor.asl.moves import enter_again, leave
 from expeditor.asl.scope import Scope
+from expeditor.asl.states.flows import assign, plain_flow
 from expeditor.asl.states.reading import basics
 from expeditor.asl.turn import Behaviour, StateFailedError, Turn
 
@@ -17,7 +20,7 @@ NO_CHOICE_MATCHED = "States.NoChoiceMatched"
 def compile_choice(name: str, fields: Fields) -> ChoiceState:
     """The compiled state."""
     fields.require("Choices")
-    flow = fields.plain_flow()
+    flow = plain_flow(fields)
     if fields.raw.get("Choices") == []:
         fields.find("Value cannot be empty", "Choices")
     choices = tuple(_choice(one, flow) for one in fields.sequence("Choices"))
@@ -39,25 +42,25 @@ def _choice(fields: Fields, flow: Dataflow) -> Choice:
 
 def _own_flow(fields: Fields, flow: Dataflow) -> Dataflow:
     """The rule's own ``Assign`` and ``Output``; where it lacks them, the state's."""
-    assign = fields.assign()
+    assigned = assign(fields)
     if isinstance(flow, PathFlow):
-        return PathFlow(output_path=flow.output_path, assign=assign or flow.assign)
+        return PathFlow(output_path=flow.output_path, assign=assigned or flow.assign)
     assert isinstance(flow, JSONataFlow)
-    return JSONataFlow(output=fields.template("Output") or flow.output, assign=assign or flow.assign)
+    return JSONataFlow(output=template(fields, "Output") or flow.output, assign=assigned or flow.assign)
 
 
 def _condition(fields: Fields) -> Callable[[Scope], bool]:
     if isinstance(fields.raw.get("Condition"), bool):
         value = bool(fields.take("Condition"))
         return lambda _scope: value
-    condition = fields.jsonata("Condition", "boolean")
+    condition = jsonata(fields, "Condition", "boolean")
     return lambda scope: condition is not None and bool(condition(scope))
 
 
 def _rule(fields: Fields) -> Callable[[Scope], bool]:
     rule = {name: value for name, value in fields.raw.items() if name not in ("Next", "Assign", "Comment")}
-    compiled = fields.compiled("", lambda: compile_rule(rule))
-    return compiled or (lambda _scope: False)
+    matches = compiled(fields, "", lambda: compile_rule(rule))
+    return matches or (lambda _scope: False)
 
 
 def run_choice(turn: Turn, frame: Frame) -> None:
@@ -69,7 +72,7 @@ def run_choice(turn: Turn, frame: Frame) -> None:
     for choice in state.choices:
         if choice.matches(scope):
             assigned, output = choice.flow.hand_on(scope, effective)
-            turn.leave(frame, output, assigned, choice.next)
+            leave(turn, frame, output, assigned, choice.next)
             return
     _default(turn, frame, state, scope)
 
@@ -82,7 +85,7 @@ def _default(turn: Turn, frame: Frame, state: ChoiceState, scope: Scope) -> None
         )
         raise StateFailedError(Failure(NO_CHOICE_MATCHED, cause))
     assigned, output = state.flow.hand_on(scope, scope.input)
-    turn.leave(frame, output, assigned, state.default)
+    leave(turn, frame, output, assigned, state.default)
 
 
-BEHAVIOUR = Behaviour(run=run_choice, resume=Turn.enter_again)
+BEHAVIOUR = Behaviour(run=run_choice, resume=enter_again)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from expeditor.asl.execution import Failure, Fork, Frame, Tally
+from expeditor.asl.expressions import numeric, template
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import Batching, Distribution, MapState, Tolerance
 from expeditor.asl.scope import EvaluationError, Expression, Scope
@@ -28,7 +29,7 @@ def distribution(fields: Fields) -> Distribution | None:
     mode = config.get("Mode") if isinstance(config, dict) else None
     if mode not in (None, "INLINE", "DISTRIBUTED"):
         fields.find("The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]", "ItemProcessor")
-    tolerance = Tolerance(fields.numeric("ToleratedFailureCount"), fields.numeric("ToleratedFailurePercentage"))
+    tolerance = Tolerance(numeric(fields, "ToleratedFailureCount"), numeric(fields, "ToleratedFailurePercentage"))
     label, batching = _label(fields), _batching(fields)
     if mode != "DISTRIBUTED" or not isinstance(config, dict):
         return None
@@ -59,7 +60,7 @@ def _batching(fields: Fields) -> Batching | None:
         return None
     inner.only_one("MaxItemsPerBatch", "MaxItemsPerBatchPath")
     batching = Batching(
-        inner.numeric("MaxItemsPerBatch"), inner.numeric("MaxInputBytesPerBatch"), inner.template("BatchInput")
+        numeric(inner, "MaxItemsPerBatch"), numeric(inner, "MaxInputBytesPerBatch"), template(inner, "BatchInput")
     )
     inner.end()
     return batching

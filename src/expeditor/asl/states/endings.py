@@ -1,16 +1,19 @@
 """Succeed and Fail: the ends of a flow."""
 
 from expeditor.asl.execution import Failure, Frame
-from expeditor.asl.fields import Fields, constant
+from expeditor.asl.expressions import constant, path_or_intrinsic, template
+from expeditor.asl.fields import Fields
 from expeditor.asl.model import FailState, Language, SucceedState
+from expeditor.asl.moves import enter_again, fail, leave
 from expeditor.asl.scope import EvaluationError, Expression, Scope
+from expeditor.asl.states.flows import plain_flow
 from expeditor.asl.states.reading import basics
 from expeditor.asl.turn import Behaviour, Turn
 
 
 def compile_succeed(name: str, fields: Fields) -> SucceedState:
     """The compiled state."""
-    return SucceedState(**basics(name, "Succeed", fields, fields.plain_flow(), moves=False))
+    return SucceedState(**basics(name, "Succeed", fields, plain_flow(fields), moves=False))
 
 
 def run_succeed(turn: Turn, frame: Frame) -> None:
@@ -18,12 +21,12 @@ def run_succeed(turn: Turn, frame: Frame) -> None:
     scope = turn.scope(frame)
     flow = frame.state.flow
     assigned, output = flow.hand_on(scope, flow.take(scope))
-    turn.leave(frame, output, assigned)
+    leave(turn, frame, output, assigned)
 
 
 def compile_fail(name: str, fields: Fields) -> FailState:
     """The compiled state."""
-    flow = fields.plain_flow()
+    flow = plain_flow(fields)
     return FailState(
         **basics(name, "Fail", fields, flow, moves=False), error=_text(fields, "Error"), cause=_text(fields, "Cause")
     )
@@ -32,9 +35,9 @@ def compile_fail(name: str, fields: Fields) -> FailState:
 def _text(fields: Fields, name: str) -> Expression | None:
     fields.only_one(name, f"{name}Path")
     if fields.language is Language.JSONATA:
-        return fields.template(name)
+        return template(fields, name)
     if fields.has(f"{name}Path"):
-        return fields.path_or_intrinsic(f"{name}Path")
+        return path_or_intrinsic(fields, f"{name}Path")
     value = fields.text(name)
     return None if value is None else constant(value)
 
@@ -45,7 +48,7 @@ def run_fail(turn: Turn, frame: Frame) -> None:
     assert isinstance(state, FailState)
     scope = turn.scope(frame)
     error, cause = _string(scope, state.error, "Error"), _string(scope, state.cause, "Cause")
-    turn.fail(frame, Failure(error, cause))
+    fail(turn, frame, Failure(error, cause))
 
 
 def _string(scope: Scope, read: Expression | None, name: str) -> str | None:
@@ -55,5 +58,5 @@ def _string(scope: Scope, read: Expression | None, name: str) -> str | None:
     return value
 
 
-SUCCEED = Behaviour(run=run_succeed, resume=Turn.enter_again)
-FAIL = Behaviour(run=run_fail, resume=Turn.enter_again)
+SUCCEED = Behaviour(run=run_succeed, resume=enter_again)
+FAIL = Behaviour(run=run_fail, resume=enter_again)

@@ -4,11 +4,14 @@ from functools import partial
 
 from expeditor.asl import history as details_of
 from expeditor.asl.execution import Failure, Fork, Frame, Phase
-from expeditor.asl.fields import Fields, typed
+from expeditor.asl.expressions import compiled, jsonata, numeric, template, typed
+from expeditor.asl.fields import Fields
 from expeditor.asl.model import Flow, Language, MapState
+from expeditor.asl.moves import fail, leave, resume_frame
 from expeditor.asl.paths import compile_path
 from expeditor.asl.scope import EvaluationError, Expression, Scope
 from expeditor.asl.states import distributed
+from expeditor.asl.states.flows import result_flow
 from expeditor.asl.states.reading import basics, catchers, retriers
 from expeditor.asl.turn import Behaviour, Turn
 from expeditor.payloads import JSONValue, encode
@@ -23,13 +26,13 @@ def compile_map(name: str, fields: Fields) -> MapState:
     """The compiled state."""
     fields.only_one(*MAP_FIELDS, required=True)
     parameters = "Parameters" if fields.has("Parameters") else "ItemSelector"
-    selector = fields.template(parameters)
-    flow = fields.result_flow(selects=True)
+    selector = template(fields, parameters)
+    flow = result_flow(fields, selects=True)
     return MapState(
         **basics(name, "Map", fields, flow),
         items=_items(fields),
         selector=selector,
-        width=fields.numeric("MaxConcurrency"),
+        width=numeric(fields, "MaxConcurrency"),
         distribution=distributed.distribution(fields),
         processor=_processor(fields),
         retriers=retriers(fields),
@@ -53,7 +56,7 @@ def _items(fields: Fields) -> Expression:
     if fields.language is Language.JSONATA:
         return _jsonata_items(fields)
     text = fields.text("ItemsPath") or "$"
-    read = fields.compiled("ItemsPath", lambda: compile_path(text, field="ItemsPath"))
+    read = compiled(fields, "ItemsPath", lambda: compile_path(text, field="ItemsPath"))
 
     def items(scope: Scope) -> JSONValue:
         found = scope.input if read is None else read(scope)
@@ -67,12 +70,12 @@ def _items(fields: Fields) -> Expression:
 def _jsonata_items(fields: Fields) -> Expression:
     value = fields.raw.get("Items")
     if isinstance(value, str):
-        found = fields.jsonata("Items", "array")
+        found = jsonata(fields, "Items", "array")
         return found or _input_items
     if value is None:
         return _input_items
-    template = fields.template("Items")
-    return _input_items if template is None else typed(template, "Items", "{%%}", "array")
+    items = template(fields, "Items")
+    return _input_items if items is None else typed(items, "Items", "{%%}", "array")
 
 
 def _input_items(scope: Scope) -> JSONValue:
@@ -119,7 +122,7 @@ def _start_more(turn: Turn, frame: Frame, fork: Fork) -> None:
             fork.children[index] = child = _child(turn, frame, fork, index)
             turn.ready.append(child)
         else:
-            turn.resume(child)
+            resume_frame(turn, child)
 
 
 def _child(turn: Turn, frame: Frame, fork: Fork, index: int) -> Frame:
@@ -193,7 +196,7 @@ def _end_if_done(turn: Turn, frame: Frame, fork: Fork) -> None:
         child.output for child in fork.children if child is not None and child.phase is Phase.SUCCEEDED
     ]
     assigned, output = state.flow.give(turn.scope(frame), frame.input, result)
-    turn.leave(frame, output, assigned)
+    leave(turn, frame, output, assigned)
 
 
 def child_failed(turn: Turn, frame: Frame, child: Frame, failure: Failure) -> None:
@@ -213,7 +216,7 @@ def child_failed(turn: Turn, frame: Frame, child: Frame, failure: Failure) -> No
         details=lambda: details_of.iteration("mapIterationFailedEventDetails", state.name, child.index),
     )
     _abort_others(turn, frame)
-    turn.fail(frame, failure)
+    fail(turn, frame, failure)
 
 
 def _abort_others(turn: Turn, frame: Frame) -> None:
@@ -229,7 +232,7 @@ def _bear(turn: Turn, frame: Frame, fork: Fork) -> None:
     if fork.failed > fork.failed_max:
         for other in list(frame.running_children):
             turn.abort(other)
-        turn.fail(frame, distributed.fail(turn, frame))
+        fail(turn, frame, distributed.fail(turn, frame))
         return
     _start_more(turn, frame, fork)
     _end_if_done(turn, frame, fork)

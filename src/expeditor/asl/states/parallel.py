@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from expeditor.asl.execution import Failure, Fork, Frame, Phase
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import Flow, ParallelState
+from expeditor.asl.moves import fail, leave, resume_frame
+from expeditor.asl.states.flows import result_flow
 from expeditor.asl.states.reading import basics, catchers, retriers
 from expeditor.asl.turn import Behaviour, Turn
 from expeditor.payloads import JSONValue
@@ -13,7 +15,7 @@ from expeditor.payloads import JSONValue
 def compile_parallel(name: str, fields: Fields) -> ParallelState:
     """The compiled state."""
     fields.require("Branches")
-    flow = fields.result_flow()
+    flow = result_flow(fields)
     if fields.raw.get("Branches") == []:
         fields.find("Value cannot be empty", "Branches")
     branches = tuple(_branches(fields))
@@ -72,7 +74,7 @@ def child_succeeded(turn: Turn, frame: Frame, child: Frame) -> None:
         turn.note(frame, "ParallelStateSucceeded", link=False)
         result: JSONValue = [one.output for one in fork.children if one is not None]
         assigned, output = frame.state.flow.give(turn.scope(frame), frame.input, result)
-        turn.leave(frame, output, assigned)
+        leave(turn, frame, output, assigned)
 
 
 def child_failed(turn: Turn, frame: Frame, child: Frame, failure: Failure) -> None:
@@ -80,7 +82,7 @@ def child_failed(turn: Turn, frame: Frame, child: Frame, failure: Failure) -> No
     frame.last_id = child.last_id
     for other in frame.running_children:
         turn.abort(other)
-    turn.fail(frame, failure)
+    fail(turn, frame, failure)
 
 
 def resume(turn: Turn, frame: Frame) -> None:
@@ -91,7 +93,7 @@ def resume(turn: Turn, frame: Frame) -> None:
         return
     for child in fork.children:
         if child is not None and child.phase is not Phase.SUCCEEDED:
-            turn.resume(child)
+            resume_frame(turn, child)
 
 
 BEHAVIOUR = Behaviour(

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import TypedDict
 
-from expeditor.asl.dataflow import Dataflow, JSONataFlow, PathFlow
+from expeditor.asl.dataflow import Dataflow
 from expeditor.asl.diagnostics import Code
-from expeditor.asl.fields import Fields, reads_context, strings
+from expeditor.asl.expressions import reads_context
+from expeditor.asl.fields import Fields, strings
 from expeditor.asl.model import Language, State
-from expeditor.asl.paths import compile_reference_path
 from expeditor.asl.retries import Catcher, Retrier
+from expeditor.asl.states.flows import check_language, error_flow
 
 Compile = Callable[[str, Fields], State]
 """From a state's name and fields to the compiled state."""
@@ -82,19 +83,7 @@ def catchers(fields: Fields) -> tuple[Catcher, ...]:
 def _catcher(fields: Fields) -> Catcher:
     fields.require("ErrorEquals", "Next")
     fields.take("Comment")
-    catcher = Catcher(strings(fields, "ErrorEquals"), fields.text("Next") or "", _error_flow(fields))
-    fields.check_language()
+    catcher = Catcher(strings(fields, "ErrorEquals"), fields.text("Next") or "", error_flow(fields))
+    check_language(fields)
     fields.end()
     return catcher
-
-
-def _error_flow(fields: Fields) -> Dataflow:
-    if fields.language is Language.JSONATA:
-        return JSONataFlow(None, fields.template("Output"), fields.assign())
-    discards = fields.has("ResultPath") and fields.raw["ResultPath"] is None
-    place = None if discards else fields.text("ResultPath")
-    fields.take("ResultPath")
-    result_path = None
-    if place is not None and place != "$":
-        result_path = fields.compiled("ResultPath", lambda: compile_reference_path(place))
-    return PathFlow(result_path=result_path, assign=fields.assign(), discards=discards)

@@ -8,11 +8,14 @@ from expeditor.asl.commands import ScheduleTask
 from expeditor.asl.dataflow import Dataflow
 from expeditor.asl.events import TaskFailed, TaskStarted, TaskSubmitted, TaskSucceeded
 from expeditor.asl.execution import Attempt, Failure, Frame, Purpose
+from expeditor.asl.expressions import numeric, template
 from expeditor.asl.fields import Fields
 from expeditor.asl.history import Details
 from expeditor.asl.model import Resource, ResourceKind, TaskState
+from expeditor.asl.moves import fail, guarded, leave
 from expeditor.asl.retries import HEARTBEAT_TIMEOUT, TIMEOUT
 from expeditor.asl.scope import EvaluationError, Expression, Scope
+from expeditor.asl.states.flows import result_flow
 from expeditor.asl.states.reading import basics, catchers, retriers
 from expeditor.asl.turn import Behaviour, StateFailedError, Turn, data_limit_exceeded
 from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, decode, encode
@@ -28,14 +31,14 @@ CALLBACK_SUFFIX = ".waitForTaskToken"
 def compile_task(name: str, fields: Fields) -> TaskState:
     """The compiled state."""
     fields.require("Resource")
-    flow = fields.result_flow()
+    flow = result_flow(fields)
     return TaskState(
         **basics(name, "Task", fields, flow),
         resource=_resource(fields),
         retriers=retriers(fields),
         catchers=catchers(fields),
-        timeout_seconds=fields.numeric("TimeoutSeconds"),
-        heartbeat_seconds=fields.numeric("HeartbeatSeconds"),
+        timeout_seconds=numeric(fields, "TimeoutSeconds"),
+        heartbeat_seconds=numeric(fields, "HeartbeatSeconds"),
         credentials=_credentials(fields),
     )
 
@@ -80,7 +83,7 @@ def _credentials(fields: Fields) -> Expression | None:
         return None
     if "RoleArn" not in inner.raw and "RoleArn.$" not in inner.raw:
         inner.find("The field 'RoleArn' is required but was missing")
-    return fields.template("Credentials")
+    return template(fields, "Credentials")
 
 
 def run_task(turn: Turn, frame: Frame) -> None:
@@ -198,7 +201,7 @@ def succeeded(turn: Turn, event: TaskSucceeded) -> None:
         f"{kind}Succeeded",
         details=lambda: details_of.output_details(_key(kind, "Succeeded"), event.output, _service(state.resource)),
     )
-    turn.guarded(frame, lambda one: _leave(turn, one, state.flow, decode(event.output)))
+    guarded(turn, frame, lambda on, one: _leave(on, one, state.flow, decode(event.output)))
 
 
 def _too_large(resource: Resource) -> Failure:
@@ -208,7 +211,7 @@ def _too_large(resource: Resource) -> Failure:
 
 def _leave(turn: Turn, frame: Frame, flow: Dataflow, result: JSONValue) -> None:
     assigned, output = flow.give(turn.scope(frame), frame.input, result)
-    turn.leave(frame, output, assigned)
+    leave(turn, frame, output, assigned)
 
 
 def failed(turn: Turn, event: TaskFailed) -> None:
@@ -221,7 +224,7 @@ def failed(turn: Turn, event: TaskFailed) -> None:
 def _end_badly(turn: Turn, frame: Frame, failure: Failure) -> None:
     turn.end_attempt(frame, cancel=False)
     _note_failure(turn, frame, "Failed", failure)
-    turn.guarded(frame, lambda one: turn.fail(one, failure))
+    guarded(turn, frame, lambda on, one: fail(on, one, failure))
 
 
 def timed_out(turn: Turn, frame: Frame) -> None:

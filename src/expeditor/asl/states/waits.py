@@ -5,9 +5,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from expeditor.asl.execution import Frame, Purpose
+from expeditor.asl.expressions import jsonata, path, template
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import Language, WaitState
+from expeditor.asl.moves import enter_again, leave
 from expeditor.asl.scope import EvaluationError, Expression, Scope
+from expeditor.asl.states.flows import plain_flow
 from expeditor.asl.states.reading import basics
 from expeditor.asl.turn import Behaviour, Turn
 from expeditor.payloads import JSONValue, encode
@@ -22,7 +25,7 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d
 
 def compile_wait(name: str, fields: Fields) -> WaitState:
     """The compiled state."""
-    flow = fields.plain_flow()
+    flow = plain_flow(fields)
     fields.only_one(*FORMS, required=True)
     form = next((one for one in FORMS if fields.has(one)), "Seconds")
     due_at = COMPILE[form](fields) or (lambda _scope, at: at)
@@ -31,13 +34,13 @@ def compile_wait(name: str, fields: Fields) -> WaitState:
 
 def _seconds(fields: Fields) -> DueAt | None:
     if fields.language is Language.JSONATA and isinstance(fields.raw["Seconds"], str):
-        return _seconds_from(fields, fields.jsonata("Seconds", "number"), "Seconds")
+        return _seconds_from(fields, jsonata(fields, "Seconds", "number"), "Seconds")
     seconds = fields.number("Seconds", 0, SECONDS_MAX, 0.0)
     return lambda _scope, at: at + seconds
 
 
 def _seconds_path(fields: Fields) -> DueAt | None:
-    return _seconds_from(fields, fields.path("SecondsPath"), "SecondsPath")
+    return _seconds_from(fields, path(fields, "SecondsPath"), "SecondsPath")
 
 
 def _seconds_from(fields: Fields, read: Expression | None, name: str) -> DueAt | None:
@@ -56,7 +59,7 @@ def _seconds_from(fields: Fields, read: Expression | None, name: str) -> DueAt |
 
 def _timestamp(fields: Fields) -> DueAt | None:
     if fields.language is Language.JSONATA:
-        return _timestamp_from(fields, fields.template("Timestamp"), "Timestamp")
+        return _timestamp_from(fields, template(fields, "Timestamp"), "Timestamp")
     text = fields.text("Timestamp")
     instant = None if text is None else instant_of(text)
     if text is not None and instant is None:
@@ -65,7 +68,7 @@ def _timestamp(fields: Fields) -> DueAt | None:
 
 
 def _timestamp_path(fields: Fields) -> DueAt | None:
-    return _timestamp_from(fields, fields.path("TimestampPath"), "TimestampPath")
+    return _timestamp_from(fields, path(fields, "TimestampPath"), "TimestampPath")
 
 
 def _timestamp_from(fields: Fields, read: Expression | None, name: str) -> DueAt | None:
@@ -129,7 +132,7 @@ def wait_is_over(turn: Turn, frame: Frame) -> None:
     flow = frame.state.flow
     scope = turn.scope(frame)
     assigned, output = flow.hand_on(scope, flow.take(scope))
-    turn.leave(frame, output, assigned)
+    leave(turn, frame, output, assigned)
 
 
-BEHAVIOUR = Behaviour(run=run_wait, resume=Turn.enter_again)
+BEHAVIOUR = Behaviour(run=run_wait, resume=enter_again)

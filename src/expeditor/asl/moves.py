@@ -1,0 +1,178 @@
+"""How frames move: into a state, out of it, into another try, into a catcher, into failure."""
+
+from collections.abc import Callable
+
+from expeditor.asl import history as details_of
+from expeditor.asl.closing import close_failed, close_succeeded
+from expeditor.asl.dataflow import Variables
+from expeditor.asl.execution import Failure, Frame, Phase, Purpose
+from expeditor.asl.retries import RUNTIME, matching_catcher, next_retry
+from expeditor.asl.scope import EvaluationError
+from expeditor.asl.turn import StateFailedError, Turn, data_limit_exceeded, with_assigned
+from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, encode
+
+Action = Callable[[Turn, Frame], None]
+
+
+def run(turn: Turn) -> None:
+    """Runs states until all that is left is to wait."""
+    while turn.ready:
+        frame = turn.ready.popleft()
+        if frame.phase is Phase.RUNNING:
+            guarded(turn, frame, _run_state)
+
+
+def guarded(turn: Turn, frame: Frame, action: Action) -> None:
+    """Calls *action* with the frame; whatever fails in it is the failure of the frame's state."""
+    try:
+        action(turn, frame)
+    except (EvaluationError, StateFailedError) as problem:
+        _fail_safely(turn, frame, problem)
+
+
+def _fail_safely(turn: Turn, frame: Frame, problem: EvaluationError | StateFailedError) -> None:
+    """Fails the frame's state; if there is no room to note even that, the frame."""
+    try:
+        fail(turn, frame, _failure_of(turn, frame, problem))
+    except StateFailedError as error:
+        fail_frame(turn, frame, error.failure)
+
+
+def _failure_of(turn: Turn, frame: Frame, problem: EvaluationError | StateFailedError) -> Failure:
+    return problem.failure if isinstance(problem, StateFailedError) else _evaluation_failure(turn, frame, problem)
+
+
+def _run_state(turn: Turn, frame: Frame) -> None:
+    if frame.fresh:
+        _enter(turn, frame)
+    turn.behaviours[frame.state.type].run(turn, frame)
+
+
+def _enter(turn: Turn, frame: Frame) -> None:
+    frame.fresh = False
+    frame.entered_at = turn.at
+    frame.before_id = frame.last_id
+    state = frame.state
+    frame.entered_id = turn.note(
+        frame, state.entered, details=lambda: details_of.state_entered(state.name, frame.input)
+    )
+
+
+def go(turn: Turn, frame: Frame, name: str, value: JSONValue) -> None:
+    """Lets *frame* enter the state called *name* with the raw input *value*."""
+    frame.state = frame.flow.states[name]
+    frame.input = value
+    frame.fresh = True
+    frame.attempts = None
+    frame.retry_count = 0
+    turn.ready.append(frame)
+
+
+def leave(turn: Turn, frame: Frame, output: JSONValue, assigned: Variables | None, to: str | None = None) -> None:
+    """Ends the frame's state with *output* and goes on to the state called *to*, else to its ``Next``."""
+    state = frame.state
+    if output is not frame.input and len(encode(output)) > PAYLOAD_BYTES_MAX:
+        raise data_limit_exceeded(state.name)
+    turn.note(frame, state.exited, details=lambda: details_of.state_exited(state.name, output, assigned))
+    frame.fork = None
+    if assigned:
+        frame.variables = with_assigned(frame.variables, assigned, state.name)
+    to = to or state.next
+    if to is None:
+        _finish(turn, frame, output)
+    else:
+        go(turn, frame, to, output)
+
+
+def _finish(turn: Turn, frame: Frame, output: JSONValue) -> None:
+    frame.phase = Phase.SUCCEEDED
+    frame.output = output
+    if frame.parent is None:
+        close_succeeded(turn, frame, encode(output))
+        return
+    behaviour = turn.behaviours[frame.parent.state.type]
+    guarded(turn, frame.parent, lambda on, parent: behaviour.child_succeeded(on, parent, frame))
+
+
+def _evaluation_failure(turn: Turn, frame: Frame, error: EvaluationError) -> Failure:
+    """The failure of the frame's state because an expression failed; notes it in the history if AWS does."""
+    state = frame.state.name
+    cause = f"{turn.where(frame)} {error.cause}"
+    if error.error == "States.QueryEvaluationError":
+        frame.last_id = frame.before_id
+        turn.note(
+            frame,
+            "EvaluationFailed",
+            details=lambda: details_of.evaluation_failed(state, error.error, cause, location_of(error)),
+        )
+    return Failure(error.error, cause)
+
+
+def fail(turn: Turn, frame: Frame, failure: Failure) -> None:
+    """Ends one try of the frame's state: another try, a catcher, or the failure of the frame."""
+    if _retried(turn, frame, failure):
+        return
+    behaviour = turn.behaviours[frame.state.type]
+    if behaviour.failed is not None and failure.error != RUNTIME:
+        turn.note(frame, behaviour.failed)
+    if not _caught(turn, frame, failure):
+        fail_frame(turn, frame, failure)
+
+
+def _retried(turn: Turn, frame: Frame, failure: Failure) -> bool:
+    retriers = frame.state.retriers
+    if not retriers:
+        return False
+    if frame.attempts is None:
+        frame.attempts = [0] * len(retriers)
+    delay = next_retry(retriers, frame.attempts, failure.error, turn.draws)
+    if delay is None:
+        return False
+    frame.retry_count += 1
+    frame.fork = None
+    frame.timer_id = turn.start_timer(frame, Purpose.RETRY, turn.at + delay)
+    return True
+
+
+def _caught(turn: Turn, frame: Frame, failure: Failure) -> bool:
+    catcher = matching_catcher(frame.state.catchers, failure.error)
+    if catcher is None:
+        return False
+    scope = turn.scope(frame)
+    scope.error_output = {"Error": failure.error or "", "Cause": failure.cause or ""}
+    try:
+        assigned, output = catcher.flow.give(scope, frame.input, scope.error_output)
+        leave(turn, frame, output, assigned, catcher.next)
+    except (EvaluationError, StateFailedError) as problem:
+        fail_frame(turn, frame, _failure_of(turn, frame, problem))
+    return True
+
+
+def fail_frame(turn: Turn, frame: Frame, failure: Failure) -> None:
+    """Ends *frame* with *failure*, past its retriers and catchers."""
+    frame.phase = Phase.FAILED
+    if frame.parent is None:
+        close_failed(turn, frame, failure)
+        return
+    behaviour = turn.behaviours[frame.parent.state.type]
+    guarded(turn, frame.parent, lambda on, parent: behaviour.child_failed(on, parent, frame, failure))
+
+
+def resume_frame(turn: Turn, frame: Frame) -> None:
+    """Goes on with a frame that failed or was aborted, on redrive."""
+    frame.phase = Phase.RUNNING
+    frame.attempts = None
+    frame.retry_count = 0
+    guarded(turn, frame, turn.behaviours[frame.state.type].resume)
+
+
+def enter_again(turn: Turn, frame: Frame) -> None:
+    """Enters the frame's state anew, with the same raw input."""
+    frame.fresh = True
+    turn.ready.append(frame)
+
+
+def location_of(error: EvaluationError) -> str | None:
+    """The field that *error* names, such as ``Output/result``."""
+    _, found, rest = error.cause.partition("specified for the field '")
+    return rest.partition("'")[0] if found else None
