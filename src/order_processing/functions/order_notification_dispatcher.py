@@ -1,0 +1,77 @@
+"""Function ``order-notification-dispatcher``: from a notification to a running execution."""
+
+import os
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import msgspec
+
+from order_processing.errors import RefusedError
+from order_processing.functions.task import Event
+from order_processing.operations import Claim, claim, shared_services
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+
+class NotificationError(RefusedError):
+    """A message of the topic is not a notification of an order; it belongs into the dead-letter queue."""
+
+
+class OrderNotification(msgspec.Struct, frozen=True):
+    """What is needed of a notification; fields that a later release adds do not matter."""
+
+    order_id: str
+
+
+def handler(event: Event, _context: object) -> dict[str, Any]:
+    """Starts one execution per order, however often it is notified: claim and execution name see to that."""
+    started, skipped = [], []
+    for notification in _notifications(event):
+        claimed = claim(shared_services(), notification.order_id)
+        (skipped if claimed is None else started).append(notification.order_id)
+        if claimed is not None:
+            _start(claimed)
+    return {"started": started, "skipped": skipped}
+
+
+def _notifications(event: Event) -> Iterator[OrderNotification]:
+    for record in event["Records"]:
+        message = record["Sns"]["Message"]
+        try:
+            yield msgspec.json.decode(message, type=OrderNotification)
+        except msgspec.DecodeError as error:
+            message_id = record["Sns"].get("MessageId")
+            raise NotificationError(f"message {message_id} is no order notification ({error}); read it") from error
+
+
+def _start(claimed: Claim) -> None:
+    """Starts the execution named after the order; that it exists already is as good."""
+    order = claimed.order
+    given = {
+        "order_id": order.order_id,
+        "user_guid": order.user_guid,
+        "unit_id": order.unit_id,
+        "epoch": claimed.epoch,
+    }
+    client = _client()
+    try:
+        client.start_execution(
+            stateMachineArn=_machine_arn(claimed.release),
+            name=order.order_id,
+            input=msgspec.json.encode(given).decode(),
+        )
+    except client.exceptions.ExecutionAlreadyExists:
+        return
+
+
+def _machine_arn(release: str) -> str:
+    """The state machine of a release, in the account and region of the current one."""
+    return f"{os.environ['ORDER_STATE_MACHINE_ARN'].rpartition(':')[0]}:{release}"
+
+
+@cache
+def _client() -> "SFNClient":
+    return boto3.client("stepfunctions")
