@@ -17,7 +17,7 @@ from expeditor.functions.events import Event, EventQueue, EventSettings
 from expeditor.functions.loading import Loader, LoadSettings
 from expeditor.functions.logs import FunctionLogs, LogRecord
 from expeditor.functions.pool import Pool, PoolSettings
-from expeditor.functions.processes import Program, Zygote, ZygoteSettings
+from expeditor.functions.processes import Program, Zygote
 from expeditor.functions.publishing import VersionCatalogue
 from expeditor.functions.routing import Route, weighted
 from expeditor.functions.versions import FunctionVersion, Invocation
@@ -67,7 +67,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
         self._clock = surroundings.clock
         self._ids = surroundings.ids
         self._logs = FunctionLogs(home / "logs", surroundings.clock)
-        self._zygote = Zygote(ZygoteSettings(home / "bytecode", settings.preload))
+        self._zygote = Zygote(settings.preload)
         self._routes: dict[tuple[str, str | None], Route[Pool]] = {}
         self._pools: dict[tuple[str, str, str], Pool] = {}
         self._retired: list[Pool] = []
@@ -111,7 +111,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
         try:
             if len(payload) > EVENT_BYTES_MAX:
                 raise _too_large(len(payload), EVENT_BYTES_MAX)
-            route = self._routes.get((function, qualifier)) or self._find_route(function, qualifier)
+            route = self._route(function, qualifier)
             return self._submit(route, Call(self._ids.uuid(), payload or b"{}", route.arn, client_context))
         except ExpeditorError as error:
             return failed(error)
@@ -129,7 +129,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
         try:
             if len(payload) > LATER_EVENT_BYTES_MAX:
                 raise _too_large(len(payload), LATER_EVENT_BYTES_MAX)
-            self._find_route(function, qualifier)
+            self._route(function, qualifier)
             name, named = arns.parse(function, qualifier)
         except ExpeditorError as error:
             return failed(error)
@@ -149,7 +149,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
         Raises:
             ResourceNotFoundError, InvalidRequestError.
         """
-        self._find_route(function, qualifier).main.warm()
+        self._route(function, qualifier).main.warm()
 
     def logs(
         self, name: str, version: str | None = None, *, request_id: str | None = None, limit: int = 100
@@ -168,13 +168,17 @@ class Functions(VersionCatalogue, AliasCatalogue):
 
     def _run_event(self, row: EventRow) -> "asyncio.Future[Invocation]":
         try:
-            route = self._find_route(row.name, row.qualifier)
+            route = self._route(row.name, row.qualifier)
             return self._submit(route, Call(row.event_id, row.payload, route.arn, row.client_context))
         except ExpeditorError as error:
             return failed(error)
 
+    def _route(self, function: str, qualifier: str | None) -> Route[Pool]:
+        """The route, found once and kept until the function changes."""
+        known = self._routes.get((function, qualifier))
+        return known if known is not None else self._find_route(function, qualifier)
+
     def _find_route(self, function: str, qualifier: str | None) -> Route[Pool]:
-        """The route, kept until the function changes."""
         name, named = arns.parse(function, qualifier)
         version = named or LATEST
         arn = arns.function_arn(name, named)

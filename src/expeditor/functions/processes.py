@@ -102,19 +102,14 @@ class _Control:
             self._closed()
 
 
-@dataclass(frozen=True, slots=True)
-class ZygoteSettings:
-    """How the zygote is started. *preload*: modules that every template gets without importing them again."""
-
-    bytecode: Path
-    preload: tuple[str, ...] = ("datetime", "decimal", "hashlib", "uuid")
-
-
 class Zygote:
-    """The process that forks template processes. Started with ``start``; started anew when it was killed."""
+    """The process that forks template processes. Started with ``start``; started anew when it was killed.
 
-    def __init__(self, settings: ZygoteSettings) -> None:
-        self._settings = settings
+    *preload* are modules that every template gets without importing them again.
+    """
+
+    def __init__(self, preload: Iterable[str]) -> None:
+        self._preload = tuple(preload)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: _Control | None = None
         self._watchers: dict[int, ChildWatcher] = {}
@@ -128,8 +123,8 @@ class Zygote:
         with control.other_side as other:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-I", "-X", f"pycache_prefix={self._settings.bytecode}"),
-                    *(str(_ENTRY), str(other.fileno()), *self._settings.preload),
+                    *(sys.executable, "-I", "-B", str(_ENTRY), str(other.fileno())),
+                    *self._preload,
                 ],
                 pass_fds=(other.fileno(),),
                 stdin=subprocess.DEVNULL,

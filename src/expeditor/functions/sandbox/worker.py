@@ -6,11 +6,11 @@ import resource
 import socket
 import sys
 import threading
-import time
 from typing import Any
 
 import msgspec
 
+from .clock import Deadline
 from .faults import SandboxError, encode_error, error_object, exception_object, log_text
 from .frames import FrameBuffer, Outcome, Reply, Request, frame
 from .handlers import OWN_FILES, Handler, load_handler
@@ -32,7 +32,7 @@ class Context:
     log_group_name = ""
     log_stream_name = ""
 
-    def __init__(self, request: Request, deadline: float) -> None:
+    def __init__(self, request: Request, deadline: Deadline) -> None:
         self.aws_request_id = request.request_id
         self.invoked_function_arn = request.function_arn
         self.client_context = ClientContext.parse(request.client_context)
@@ -52,7 +52,7 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         """Until the invocation times out."""
-        return max(0, int((self._deadline - time.monotonic()) * 1000))
+        return self._deadline.remaining_ms()
 
     def log(self, message: object) -> None:
         """Prints *message*."""
@@ -123,13 +123,13 @@ class _Worker:
             self._connection.sendall(frame(reply))
 
     def _reply(self, request: Request) -> Reply:
-        deadline = time.monotonic() + request.remaining_ms / 1000
+        deadline = Deadline(request.remaining_ms)
         self._output.request_id = request.request_id
         outcome, payload = self._outcome(request, deadline)
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         return Reply(outcome, payload, self._output.take(), memory_mb)
 
-    def _outcome(self, request: Request, deadline: float) -> tuple[Outcome, bytes]:
+    def _outcome(self, request: Request, deadline: Deadline) -> tuple[Outcome, bytes]:
         try:
             return Outcome.RESULT, self._invoke(request, deadline)
         except SandboxError as fault:
@@ -141,7 +141,7 @@ class _Worker:
         sys.stdout.write(log_text(error))
         return Outcome.ERROR, encode_error(error)
 
-    def _invoke(self, request: Request, deadline: float) -> bytes:
+    def _invoke(self, request: Request, deadline: Deadline) -> bytes:
         if self._handler is None:
             self._handler = load_handler(self._handler_name)
         event = _decode(request.payload)

@@ -1,0 +1,147 @@
+"""Handlers for the tests of worker processes: what a function may do, and what it should not."""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from decimal import Decimal
+
+LOADED_BY = os.getpid()
+CALLS = []
+
+
+class NoGoodError(Exception):
+    pass
+
+
+def echo(event, context):
+    return event
+
+
+def describe(event, context):
+    return {
+        "request_id": context.aws_request_id,
+        "name": context.function_name,
+        "version": context.function_version,
+        "arn": context.invoked_function_arn,
+        "memory": context.memory_limit_in_mb,
+        "log_group": context.log_group_name,
+        "log_stream": context.log_stream_name,
+        "remaining_ms": context.get_remaining_time_in_millis(),
+        "custom": context.client_context.custom if context.client_context else None,
+        "cognito": context.identity.cognito_identity_id,
+    }
+
+
+def environment(event, context):
+    return dict(os.environ)
+
+
+def descriptors(event, context):
+    return {name: os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if _is_open(name)}
+
+
+def _is_open(name):
+    return os.path.exists(f"/proc/self/fd/{name}") or os.path.islink(f"/proc/self/fd/{name}")
+
+
+def place(event, context):
+    return {"path": sys.path[0], "folder": os.getcwd(), "modules": sorted(sys.modules)}
+
+
+def process(event, context):
+    CALLS.append(event)
+    return {"pid": os.getpid(), "loaded_by": LOADED_BY, "parent": os.getppid(), "calls": len(CALLS)}
+
+
+def variable(event, context):
+    return os.environ.get("COLOUR")
+
+
+def raise_error(event, context):
+    print("about to fail")
+    raise NoGoodError("the card was declined")
+
+
+def hang(event, context):
+    print("before the hang")
+    threading.Event().wait()
+
+
+def exit_at_once(event, context):
+    print("last words")
+    os._exit(event)
+
+
+def exit_politely(event, context):
+    sys.exit(event)
+
+
+def segfault(event, context):
+    ctypes.string_at(0)
+
+
+def kill_itself(event, context):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def eat_memory(event, context):
+    return len([bytearray(1024 * 1024) for _ in range(event)])
+
+
+def recurse(event, context):
+    return recurse(event, context)
+
+
+def return_set(event, context):
+    return {1, 2}
+
+
+def return_nan(event, context):
+    return float("nan")
+
+
+def return_surrogate(event, context):
+    return "\ud800"
+
+
+def raise_surrogate(event, context):
+    raise ValueError("\ud800")
+
+
+def return_decimal(event, context):
+    return Decimal("1.5")
+
+
+def return_much(event, context):
+    return "x" * event
+
+
+def talk(event, context):
+    print("printed", "ö")
+    sys.stderr.write("to stderr\n")
+    sys.stdout.write("no newline")
+    logging.getLogger().warning("logged %s", 1)
+    logging.getLogger().info("too quiet to be seen")
+    subprocess.run(["/bin/echo", "from a subprocess"], check=True)
+
+
+def talk_much(event, context):
+    for number in range(event):
+        print(number, "y" * 1000)
+    return "done"
+
+
+def leave_child(event, context):
+    child = subprocess.Popen(["/bin/sleep", "1000"])
+    if event == "crash":
+        os._exit(3)
+    return child.pid
+
+
+def write_frames(event, context):
+    os.write(3, b"\xff" * 64)
+    threading.Event().wait()

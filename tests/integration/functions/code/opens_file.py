@@ -1,0 +1,10 @@
+"""Opens a file when imported, which forked processes would share."""
+
+import os
+
+FILE = open(__file__)  # noqa: SIM115 - the point
+LOADED_BY = os.getpid()
+
+
+def handler(event, context):
+    return {"pid": os.getpid(), "loaded_by": LOADED_BY}

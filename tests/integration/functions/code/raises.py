@@ -1,0 +1,5 @@
+"""Cannot be imported: raises."""
+
+print("while loading")
+
+raise ValueError("not today")
