@@ -20,7 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         port: ``SHOP_PORT``; 0 for any free one, which is printed.
-        hosts: ``SHOP_HOSTS``, separated by commas: names besides localhost under which the shop is asked.
+        hosts: ``SHOP_HOSTS``, separated by commas or spaces: names besides localhost under which the shop is asked.
         orders_db: ``ORDERS_DB``, the SQLite file of which this process is the only writer.
         orders_socket: ``ORDERS_SOCKET``, where functions send their commits.
         voucher_key_file: ``VOUCHER_KEY_FILE``, made when there is none.
@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return cls(
                 port=int(environment.get("SHOP_PORT") or PORT),
-                hosts=frozenset(name.strip().lower().encode() for name in environment.get("SHOP_HOSTS", "").split(",")),
+                hosts=frozenset(environment.get("SHOP_HOSTS", "").lower().replace(",", " ").encode().split()),
                 orders_db=Path(environment["ORDERS_DB"]),
                 orders_socket=Path(environment["ORDERS_SOCKET"]),
                 voucher_key_file=Path(environment["VOUCHER_KEY_FILE"]),

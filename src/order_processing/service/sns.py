@@ -62,6 +62,10 @@ class SnsPublisher:
             ) from error
         return frozenset(batch[int(taken["Id"])].order_id for taken in answer.get("Successful", ()))
 
+    def close(self) -> None:
+        """Ends the connection."""
+        self._client.close()
+
 
 def _entry(entry_id: str, notification: Notification) -> "PublishBatchRequestEntryTypeDef":
     return {"Id": entry_id, "Message": notification.body, "MessageAttributes": _attributes(notification.body)}

@@ -1,0 +1,81 @@
+"""The order service in this process, over a real SQLite file; nothing is published unless a test does it."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from order_processing.clock import ManualClock
+from order_processing.ids import SeededIds
+from order_processing.operations import Services, make_voucher_key, open_services
+from order_processing.service.process import OrderService, assemble
+from order_processing.service.settings import Settings
+from order_processing.stores import Notification, PutOffer, SqliteOrderStore
+from tests.order_samples import an_offer
+
+from .asking import Answer, Asking
+
+BODY = {"user_guid": "u-1", "unit_id": "spa", "quantity": 1, "payment_token": "tok_ok"}
+
+
+@dataclass
+class TopicStandIn:
+    """Takes every notification, unless told to fail."""
+
+    taken: list[str] = field(default_factory=list)
+
+    def publish(self, batch: Sequence[Notification]) -> frozenset[str]:
+        self.taken += [notification.order_id for notification in batch]
+        return frozenset(self.taken)
+
+
+@dataclass
+class Shop(Asking):
+    """The service with what it is made of."""
+
+    app: Any
+    service: OrderService
+    services: Services
+    store: SqliteOrderStore
+    topic: TopicStandIn
+
+    @property
+    def clock(self) -> ManualClock:
+        assert isinstance(self.services.clock, ManualClock)
+        return self.services.clock
+
+    async def order(self, key: str = "k-1", **changes: Any) -> Answer:
+        """POST /orders."""
+        return await self.post("/orders", {**BODY, **changes}, idempotency_key=key)
+
+    def order_count(self) -> int:
+        """Orders on disk, seen through their notifications, which nobody has published."""
+        return len(self.store.unpublished(1000))
+
+
+def settings(folder: Path) -> Settings:
+    return Settings.of(
+        {
+            "SHOP_PORT": "0",
+            "ORDERS_DB": str(folder / "orders.db"),
+            "ORDERS_SOCKET": str(folder / "orders.sock"),
+            "VOUCHER_KEY_FILE": str(folder / "secrets" / "voucher-key"),
+            "ORDER_NOTIFICATIONS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:order-notifications",
+        }
+    )
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    """A shop that sells ten spa days."""
+    given, topic = settings(tmp_path), TopicStandIn()
+    make_voucher_key(given.voucher_key_file)
+    store = SqliteOrderStore(given.orders_db)
+    opened = open_services({"VOUCHER_KEY_FILE": str(given.voucher_key_file)}, store)
+    services = replace(opened, clock=ManualClock(), ids=SeededIds())
+    store.commit((PutOffer(an_offer()),)).result()
+    service = assemble(services, store, given, lambda: topic)
+    yield Shop(service.app, service, services, store, topic)
+    store.close()
