@@ -1,5 +1,6 @@
 """A cursor over the text of a path or an intrinsic function call: what the parsers of both share."""
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,13 @@ class Cursor:
             raise self.fault(f"nested more than {NESTING_MAX} deep")
         yield
         self.depth -= 1
+
+    def number(self, text: str) -> int | float:
+        """The number *text*, which stands just before here. Raises PathSyntaxError when it is too large."""
+        number = float(text)
+        if math.isinf(number):
+            raise self.fault("a number is too large")
+        return number if set(text) & set(".eE") else int(text)
 
     def fault(self, reason: str) -> PathSyntaxError:
         """The error for what stands here."""

@@ -4,8 +4,9 @@ Source: AWS Step Functions Developer Guide, "Intrinsic functions".
 """
 
 import base64
-import binascii
 import hashlib
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -28,6 +29,10 @@ INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 
 class ArgumentError(Exception):
     """An argument does not fit; the text says why, or is empty where AWS does not say."""
+
+
+class FormatError(ArgumentError):
+    """The first argument of States.Format is no template."""
 
 
 Function: TypeAlias = Callable[..., JSONValue]
@@ -67,9 +72,18 @@ def _array(value: JSONValue) -> list[JSONValue]:
 
 def _integer(value: JSONValue) -> int:
     """AWS cuts fractions off, although its guide says that it rounds."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    return int(_number(value))
+
+
+def _rounded(value: JSONValue) -> int:
+    """To the nearest integer, halves upwards as in Java."""
+    return math.floor(_number(value) + 0.5)
+
+
+def _number(value: JSONValue) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
         raise ArgumentError
-    return int(value)
+    return value
 
 
 def _bounded_text(value: JSONValue) -> str:
@@ -89,20 +103,22 @@ def _partition(array: JSONValue, size: JSONValue) -> JSONValue:
 
 
 def _contains(array: JSONValue, value: JSONValue) -> JSONValue:
-    wanted = _identity(value)
-    return any(_identity(item) == wanted for item in _array(array))
+    """AWS compares texts: the number 1 is found in an array that holds the string "1"."""
+    wanted = shown(value)
+    return any(shown(item) == wanted for item in _array(array))
 
 
 def _range(first: JSONValue, last: JSONValue, step: JSONValue) -> JSONValue:
     start, end, stride = _integer(first), _integer(last), _integer(step)
     _refuse_unless(stride != 0)
-    numbers = range(start, end + (1 if stride > 0 else -1), stride)
-    _refuse_unless(len(numbers) <= RANGE_LENGTH_MAX)
-    return list(numbers)
+    _refuse_unless((end - start) // stride < RANGE_LENGTH_MAX)
+    return list(range(start, end + (1 if stride > 0 else -1), stride))
 
 
 def _get_item(array: JSONValue, index: JSONValue) -> JSONValue:
     items, position = _array(array), _integer(index)
+    if not items:
+        return None  # So does AWS, for any position.
     _refuse_unless(0 <= position < len(items))
     return items[position]
 
@@ -112,7 +128,10 @@ def _length(array: JSONValue) -> JSONValue:
 
 
 def _unique(array: JSONValue) -> JSONValue:
-    return list({_identity(item): item for item in reversed(_array(array))}.values())[::-1]
+    firsts: dict[Any, JSONValue] = {}
+    for item in _array(array):
+        firsts.setdefault(_identity(item), item)
+    return list(firsts.values())
 
 
 def _identity(value: JSONValue) -> Any:
@@ -126,11 +145,15 @@ def _base64_encode(text: JSONValue) -> JSONValue:
     return base64.b64encode(_bounded_text(text).encode()).decode()
 
 
+_NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")
+
+
 def _base64_decode(text: JSONValue) -> JSONValue:
-    try:
-        return base64.b64decode(_bounded_text(text), validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise ArgumentError from error
+    """AWS is lenient: padding ends the text, foreign characters and a dangling one are skipped."""
+    digits = _NOT_BASE64.sub("", _bounded_text(text).partition("=")[0])
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]
+    return base64.b64decode(digits + "=" * (-len(digits) % 4)).decode(errors="replace")
 
 
 HASHES: Final = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
@@ -152,7 +175,7 @@ def _hash(data: JSONValue, algorithm: JSONValue) -> JSONValue:
 def _merge(first: JSONValue, second: JSONValue, deep: JSONValue) -> JSONValue:
     if not isinstance(first, dict) or not isinstance(second, dict):
         raise ArgumentError
-    _refuse_unless(deep is False)
+    _refuse_unless(deep is not True)
     return {**first, **second}
 
 
@@ -180,7 +203,7 @@ def _random(draws: Draws, first: JSONValue, last: JSONValue, *seed: JSONValue) -
 
 
 def _add(first: JSONValue, second: JSONValue) -> JSONValue:
-    total = _int32(_integer(first)) + _int32(_integer(second))
+    total = _int32(_rounded(first)) + _int32(_rounded(second))
     return _int32(total)
 
 
@@ -222,7 +245,7 @@ def pieces_of(template: str) -> tuple[str, ...]:
     """What stands around each ``{}`` of a format; a backslash keeps the next character as it is.
 
     Raises:
-        ArgumentError: an opening brace without a closing one.
+        FormatError: a brace without the other one.
     """
     pieces, piece, position = [], "", 0
     while position < len(template):
@@ -230,9 +253,11 @@ def pieces_of(template: str) -> tuple[str, ...]:
         if character == "\\" and position + 1 < len(template):
             piece += template[position + 1]
             position += 2
+        elif character == "}":
+            raise FormatError("matching '{' not found for '}'.")
         elif character == "{":
             if template[position : position + 2] != "{}":
-                raise ArgumentError("matching '}' not found for '{'.")
+                raise FormatError("matching '}' not found for '{'.")
             pieces.append(piece)
             piece = ""
             position += 2

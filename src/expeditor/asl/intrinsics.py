@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
 from expeditor.asl.cursor import Cursor
-from expeditor.asl.intrinsic_functions import FUNCTIONS, ArgumentError, Signature, fill, pieces_of
+from expeditor.asl.intrinsic_functions import (
+    FUNCTIONS,
+    ArgumentError,
+    FormatError,
+    Signature,
+    fill,
+    pieces_of,
+)
 from expeditor.asl.jayway import NoResultError, NotAnArrayError
 from expeditor.asl.paths import compile_lookup, take_path
 from expeditor.asl.scope import EvaluationError, Expression, Scope
-from expeditor.payloads import JSONValue, decode, encode
+from expeditor.payloads import JSONValue, encode
 
 CALLS_NESTED_MAX = 10
 """Deepest nesting of calls. Source: Developer Guide, "Intrinsic functions"."""
@@ -19,8 +26,8 @@ _NAME: Final = re.compile(r"States\.[A-Za-z0-9]+")
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?=\s*[,)])")
 _KEYWORD: Final = re.compile(r"(true|false|null)(?=\s*[,)])")
 _KEYWORD_VALUES: Final = {"true": True, "false": False, "null": None}
-_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-_STRING: Final = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(.)")
+_STRING: Final = re.compile(r"'((?:[^'\\]|\\['{}\\])*)'")
 
 _Argument: TypeAlias = Callable[[Scope], JSONValue]
 
@@ -44,7 +51,7 @@ def compile_intrinsic(text: str) -> Expression:
     """The value of the call *text*.
 
     Raises:
-        PathSyntaxError: not a call of a function there is, with as many arguments as it takes.
+        PathSyntaxError: not a call of a function there is.
 
     The expression fails with ``States.Runtime`` where a path finds nothing or an argument does not fit, as AWS does
     although its guide names ``States.IntrinsicFailure``.
@@ -66,17 +73,13 @@ def compile_intrinsic(text: str) -> Expression:
 def _call(cursor: Cursor, *, calls: int) -> _Argument:
     if calls > CALLS_NESTED_MAX:
         raise cursor.fault(f"more than {CALLS_NESTED_MAX} functions are nested")
-    start = cursor.at
     match = cursor.match(_NAME)
     signature = FUNCTIONS.get(match[0]) if match else None
     if match is None or signature is None:
         raise cursor.fault("expected an intrinsic function")
     arguments = _arguments(cursor, calls)
-    if len(arguments) < signature.minimum or (signature.maximum is not None and len(arguments) > signature.maximum):
-        cursor.at = start
-        raise cursor.fault(f"{match[0]} does not take {len(arguments)} arguments")
-    if match[0] == "States.Format" and isinstance(arguments[0], _Constant):
-        return _format_call(cursor, arguments[0], arguments[1:])
+    if match[0] == "States.Format" and arguments and isinstance(arguments[0], _Constant):
+        return _format_call(arguments[0], arguments[1:])
     return _function_call(match[0], signature, tuple(arguments))
 
 
@@ -97,7 +100,7 @@ def _argument(cursor: Cursor, calls: int) -> _Argument:
     if match := cursor.match(_STRING):
         return _Constant(_ESCAPE.sub(r"\1", match[1]), match[1])
     if match := cursor.match(_NUMBER):
-        return _Constant(decode(match[0]))
+        return _Constant(cursor.number(match[0]))
     if match := cursor.match(_KEYWORD):
         return _Constant(_KEYWORD_VALUES[match[1]])
     if cursor.peek() == "$":
@@ -124,6 +127,9 @@ def _path(cursor: Cursor) -> _Argument:
 
 def _function_call(name: str, signature: Signature, arguments: tuple[_Argument, ...]) -> _Argument:
     function = signature.function
+    if len(arguments) < signature.minimum or (signature.maximum is not None and len(arguments) > signature.maximum):
+        # AWS accepts such a definition and fails when it comes to the call.
+        return _failing(_invalid(name, ArgumentError("wrong number of arguments.")))
 
     def call(scope: Scope) -> JSONValue:
         values = [argument(scope) for argument in arguments]
@@ -135,11 +141,13 @@ def _function_call(name: str, signature: Signature, arguments: tuple[_Argument, 
     return call
 
 
-def _format_call(cursor: Cursor, template: _Constant, arguments: list[_Argument]) -> _Argument:
+def _format_call(template: _Constant, arguments: list[_Argument]) -> _Argument:
     try:
-        pieces = pieces_of(template.raw if template.raw is not None else "{")
+        if template.raw is None:
+            raise ArgumentError
+        pieces = pieces_of(template.raw)
     except ArgumentError as error:
-        raise cursor.fault(f"States.Format: {error}") from error
+        return _failing(_invalid("States.Format", error))
 
     def call(scope: Scope) -> JSONValue:
         try:
@@ -150,5 +158,13 @@ def _format_call(cursor: Cursor, template: _Constant, arguments: list[_Argument]
     return call
 
 
+def _failing(failure: _CallFailedError) -> _Argument:
+    def call(_scope: Scope) -> JSONValue:
+        raise failure
+
+    return call
+
+
 def _invalid(name: str, error: ArgumentError) -> _CallFailedError:
-    return _CallFailedError(f"Invalid arguments in {name}{f': {error}' if str(error) else ''}")
+    what = "template" if isinstance(error, FormatError) else "arguments"
+    return _CallFailedError(f"Invalid {what} in {name}{f': {error}' if str(error) else ''}")

@@ -198,7 +198,7 @@ def _operand(cursor: Cursor) -> jayway_filters.Operand:
     if cursor.next_is("[{"):
         return jayway_filters.literal(_json(cursor))
     if match := cursor.match(_NUMBER):
-        return jayway_filters.literal(decode(match[0]))
+        return jayway_filters.literal(cursor.number(match[0]))
     if match := cursor.match(_KEYWORD):
         return jayway_filters.literal(_KEYWORD_VALUES[match[1]])
     raise cursor.fault("expected a path or a value")

@@ -2,33 +2,42 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 
 import jlens
 
-from expeditor.asl.jsonata_functions import BUILT_IN, DRAWING, MEMORY_EXCEEDED, PURE, FunctionError
+from expeditor.asl.jsonata_functions import (
+    ARRAY_LENGTH_MAX,
+    BUILT_IN,
+    FUNCTIONS,
+    MEMORY_EXCEEDED,
+    FunctionError,
+    current_draws,
+)
 from expeditor.asl.scope import MISSING, EvaluationError, Expression, Lookup, Scope, Selected
 from expeditor.payloads import JSONValue, encode
 
 TEXT_LENGTH_MAX = 100_000
 """Longest expression, in characters."""
 
-SECONDS_MAX = 0.5
-"""Longest evaluation. AWS allows more, but here other executions wait for it."""
-
 LIMITS: Final[Mapping[str, Any]] = {
-    "timeout": SECONDS_MAX,
+    "max_steps": 3_000_000,
+    "timeout": 0.25,
     "max_depth": 103,
     "max_string_length": 6_990_256,
-    "max_array_length": 873_782,
+    "max_array_length": ARRAY_LENGTH_MAX,
     "max_result_size": 524_288,
 }
-"""What one evaluation may use: seconds, levels, bytes of a string, items of an array, bytes of result.
+"""What one evaluation may use: steps, seconds, levels, bytes of a string, items of an array, bytes of result.
 
-Levels, string and array are AWS's: 100 levels, and three more for what stands around an expression here.
+Steps come first, about as many as fit into the time, so that a replay ends as the evaluation did; the clock is for
+what has costly steps. AWS allows a second, but here other executions wait. Levels and strings are AWS's: 100 levels,
+and three more for what stands around an expression here.
 """
+
+_BINDINGS: Final[dict[str, Any]] = {"eval": None}
+"""AWS disables ``$eval``."""
 
 
 class JsonataSyntaxError(ValueError):
@@ -113,6 +122,7 @@ class _FailedError(Exception):
 _LIMIT_MESSAGES: Final[Mapping[str, str]] = {
     "D1011": "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive",
     "D1012": "Expression evaluation timeout: Check for infinite loop",
+    "U1006": "Expression evaluation timeout: Check for infinite loop",
     "U1001": MEMORY_EXCEEDED,
 }
 """AWS's words for the engine's codes where a limit is passed."""
@@ -190,19 +200,16 @@ class _Evaluation:
     def __init__(self, source: str) -> None:
         names = set(_NAME.findall(source))
         variables = names - BUILT_IN - {"states"}
-        bound = "".join(f"${name} := $$.variables.{name}; " for name in sorted(variables))
+        bound = "".join(f"${name} := $$.variables.`{name}`; " for name in sorted(variables))
         self._expression = jlens.Expression(f'($states := $$.states; {bound}{{"value": ({source})}})')
-        for name in names & PURE.keys():
-            self._expression.register_function(name, *PURE[name])
-        self._drawing = names & DRAWING.keys()
+        for name in names & FUNCTIONS.keys():
+            self._expression.register_function(name, *FUNCTIONS[name])
 
     def __call__(self, scope: Scope) -> Selected:
-        bindings: dict[str, Any] = {"eval": None}
-        for name in self._drawing:
-            bindings[name] = partial(DRAWING[name][0], scope.draws)
+        current_draws.set(scope.draws)
         document = {"states": _states(scope), "variables": scope.variables}
         try:
-            found = self._expression.evaluate(document, bindings, now=round(scope.at * 1000), **LIMITS)
+            found = self._expression.evaluate(document, _BINDINGS, now=round(scope.at * 1000), **LIMITS)
         except jlens.JlensError as error:
             limit = _LIMIT_MESSAGES.get(error.code)
             raise _FailedError(*((error.code, str(error)) if limit is None else (None, limit))) from error

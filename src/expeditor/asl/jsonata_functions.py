@@ -5,6 +5,7 @@ Source: AWS Step Functions Developer Guide, "JSONata functions provided by Step 
 
 import math
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Final
 
 import msgspec
@@ -14,8 +15,9 @@ from expeditor.asl.java_random import JavaRandom
 from expeditor.ids import Draws
 from expeditor.payloads import JSONValue, decode
 
-RANGE_LENGTH_MAX = 360_145
-"""Longest result of ``$range``; AWS refuses one more."""
+ARRAY_LENGTH_MAX = 131_072
+"""Longest array, as many items as the largest payload can hold. AWS allows more, but arrays of arrays fill memory
+faster than the clock is looked at."""
 
 
 MEMORY_EXCEEDED: Final = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
@@ -50,11 +52,10 @@ def _range(first: float | None, last: float | None, step: float | None = None) -
     """A range of one number is that number, as JSONata's sequences are."""
     if first is None or last is None or not step or not int(step):
         return None
-    stride = int(step)
-    numbers = range(int(first), int(last) + (1 if stride > 0 else -1), stride)
-    if len(numbers) > RANGE_LENGTH_MAX:
+    start, end, stride = int(first), int(last), int(step)
+    if (end - start) // stride >= ARRAY_LENGTH_MAX:
         raise FunctionError(None, MEMORY_EXCEEDED)
-    found: list[JSONValue] = list(numbers)
+    found: list[JSONValue] = list(range(start, end + (1 if stride > 0 else -1), stride))
     return found[0] if len(found) == 1 else found or None
 
 
@@ -77,27 +78,27 @@ def _parse(text: str | None) -> JSONValue:
     return math.nan if value is None else value
 
 
-def _random(draws: Draws, seed: float | None = None) -> JSONValue:
-    return draws.random().random() if seed is None else JavaRandom(int(seed)).next_double()
+current_draws: ContextVar[Draws] = ContextVar("current_draws")
+"""The draws of the evaluation under way; whoever evaluates sets it."""
 
 
-def _uuid(draws: Draws) -> JSONValue:
-    return draws.uuid()
+def _random(seed: float | None = None) -> JSONValue:
+    return current_draws.get().random().random() if seed is None else JavaRandom(int(seed)).next_double()
 
 
-PURE: Final[Mapping[str, tuple[Callable[..., JSONValue], str]]] = {
+def _uuid() -> JSONValue:
+    return current_draws.get().uuid()
+
+
+FUNCTIONS: Final[Mapping[str, tuple[Callable[..., JSONValue], str]]] = {
     "partition": (_partition, "<an?:a>"),
     "range": (_range, "<nnn?:x>"),
     "hash": (_hash, "<ss?:s>"),
     "parse": (_parse, "<s?:x>"),
-}
-"""By name: the function and its JSONata signature."""
-
-DRAWING: Final[Mapping[str, tuple[Callable[..., JSONValue], str]]] = {
     "random": (_random, "<n?:n>"),
     "uuid": (_uuid, "<:s>"),
 }
-"""By name: functions that take the state's draws first, and the signature without them."""
+"""By name: the function and its JSONata signature."""
 
 BUILT_IN: Final[frozenset[str]] = frozenset({
     "abs", "append", "assert", "average", "base64decode", "base64encode", "boolean", "ceil", "clone",
