@@ -128,8 +128,8 @@ def _compile_state(name: str, fields: Fields) -> State | None:
         return None
     fields.take("Comment")
     _choose_language(fields)
-    state = STATE_TYPES[kind].compile(name, fields)
     check_language(fields)
+    state = STATE_TYPES[kind].compile(name, fields)
     fields.end()
     return state
 

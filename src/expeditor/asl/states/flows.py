@@ -20,7 +20,7 @@ def check_language(fields: Fields) -> None:
     """Reports fields of the other query language, and takes them."""
     other = JSONPATH_ONLY if fields.language is Language.JSONATA else JSONATA_ONLY
     for name in fields.raw:
-        if name in other and name not in fields.taken:
+        if name in other:
             fields.find(f"The field '{name}' is not supported when 'QueryLanguage' is '{fields.language}'", name)
             fields.taken.add(name)
 

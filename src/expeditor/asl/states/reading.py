@@ -82,8 +82,8 @@ def catchers(fields: Fields) -> tuple[Catcher, ...]:
 
 def _catcher(fields: Fields) -> Catcher:
     fields.require("ErrorEquals", "Next")
+    check_language(fields)
     fields.take("Comment")
     catcher = Catcher(strings(fields, "ErrorEquals"), fields.text("Next") or "", error_flow(fields))
-    check_language(fields)
     fields.end()
     return catcher

@@ -20,7 +20,7 @@ from expeditor.asl.states.reading import basics, catchers, retriers
 from expeditor.asl.turn import Behaviour, StateFailedError, Turn, data_limit_exceeded
 from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, decode, encode
 
-_INTEGRATION = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:(?!activity:)(.+)")
+_INTEGRATION = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:(?!activity:)((?:aws-sdk:)?[^:]+):(.+)")
 _FUNCTION = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:.+")
 _RUN_A_JOB = re.compile(r"\.sync(:\d)?$")
 _ACTIVITY = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:activity:.+")
@@ -71,9 +71,9 @@ def resource_of(arn: str) -> Resource | None:
     if _ACTIVITY.fullmatch(arn):
         return Resource(arn, ResourceKind.ACTIVITY, "", "", wants_token=True)
     match = _INTEGRATION.fullmatch(arn)
-    if match is None or ":" not in match[1]:
+    if match is None:
         return None
-    service, _, action = match[1].rpartition(":")
+    service, action = match.groups()
     return Resource(arn, ResourceKind.SERVICE, service, action, wants_token=action.endswith(CALLBACK_SUFFIX))
 
 
