@@ -114,9 +114,17 @@ def taken_over(order: Order, pipeline: Pipeline, at: float, lease_seconds: float
     return noted(owned, by_owner(owned, at, "taken_over"))
 
 
-def let_go(order: Order, at: float) -> Order:
-    """*order* with its lease ended, so that the next job need not wait for it to run out."""
-    return noted(changed(order, owner=changed(order.owner, lease_until=0.0)), by_owner(order, at, "let_go"))
+def let_go(order: Order, at: float, problem: str) -> Order:
+    """*order* with its lease ended, so that whoever is next need not wait for it to run out.
+
+    Args:
+        problem: why the owner got nowhere; "" when it did, which gives the order its full budget of attempts again.
+    """
+    free = changed(order, owner=changed(order.owner, lease_until=0.0), problem=problem)
+    if problem:
+        return noted(free, by_owner(order, at, "attempt_failed", problem))
+    attempts = {**order.attempts, order.owner.pipeline.value: 0}
+    return noted(changed(free, attempts=attempts), by_owner(order, at, "let_go"))
 
 
 def screened(order: Order, assessment: FraudAssessment, at: float, review_seconds: float) -> Order:
@@ -136,12 +144,13 @@ def review_requested(order: Order, task_token: str, at: float) -> Order:
 
 
 def reviewed(order: Order, verdict: Verdict, at: float, *, by: str, note: str) -> Order:
-    """*order* as a person decided."""
+    """*order* as a person decided; its lease, which lasted for the review, is over."""
     assert order.review is not None
     assert verdict is not Verdict.REVIEW
     review = changed(order.review, decision=verdict, decided_by=by, decided_at=at, note=note)
     to = _AFTER_VERDICT[verdict]
-    return moved(changed(order, review=review), to, TimelineEntry(at, to.value, by, note))
+    decided = changed(order, review=review, owner=changed(order.owner, lease_until=at))
+    return moved(decided, to, TimelineEntry(at, to.value, by, note))
 
 
 def with_payment(order: Order, attempt: PaymentAttempt, at: float) -> Order:

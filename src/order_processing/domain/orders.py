@@ -159,7 +159,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         amount: of the whole order; fixed when it is placed.
         title, merchant, city, time_zone, kind, valid_days: as the offer said when it was placed.
         release: state machine assigned by the second A/B decision; "" before it or in the legacy pipeline.
-        attempts: starts per pipeline value.
+        attempts: times a pipeline took it on since it last got further, by pipeline value.
         mails: message ids of what was sent.
         problem: why it failed or is in quarantine, "" when all is well.
         version: 1 when placed, 1 more with each change.

@@ -28,7 +28,8 @@ class OrderNotification(msgspec.Struct, frozen=True):
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
     """Starts one execution per order, however often it is notified: claim and execution name see to that."""
-    started, skipped = [], []
+    started: list[str] = []
+    skipped: list[str] = []
     for notification in _notifications(event):
         claimed = claim(shared_services(), notification.order_id)
         (skipped if claimed is None else started).append(notification.order_id)

@@ -83,8 +83,11 @@ def take_over(services: Services, order_id: str, pipeline: Pipeline) -> Order:
     )
 
 
-def let_go_of(services: Services, order_id: str, epoch: int) -> Order:
+def let_go_of(services: Services, order_id: str, epoch: int, problem: str = "") -> Order:
     """Ends the caller's lease.
+
+    Args:
+        problem: why it got nowhere, for people; "" when it did.
 
     Raises:
         StaleOwnerError: it is not the caller's any more.
@@ -92,7 +95,7 @@ def let_go_of(services: Services, order_id: str, epoch: int) -> Order:
 
     def step(order: Order) -> Order | None:
         demand_owner(order, epoch)
-        return None if order.owner.lease_until == 0.0 else let_go(order, services.clock.now())
+        return None if order.owner.lease_until == 0.0 else let_go(order, services.clock.now(), problem)
 
     return change(services, order_id, step)
 
