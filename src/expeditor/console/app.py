@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from expeditor.asl import ExecutionStatus
@@ -37,9 +37,24 @@ STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 View = Callable[[Request], Awaitable[Response]]
 
 
-def create_console(engine: Engine, topics: Topics, functions: Functions, clock: Clock, shop_url: str) -> Starlette:
-    """An ASGI application with the pages under ``/console`` and the operator's JSON under ``/operator``."""
-    console = Console(engine, topics, Live(engine), Pages(clock, shop_url))
+class ConsoleApplication(Starlette):
+    """The pages under ``/console`` and the operator's JSON under ``/operator``."""
+
+    def __init__(self, live: Live, routes: list[BaseRoute]) -> None:
+        super().__init__(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)])
+        self._live = live
+
+    def close(self) -> None:
+        """Ends what would otherwise go on for as long as a page is open."""
+        self._live.close()
+
+
+def create_console(
+    engine: Engine, topics: Topics, functions: Functions, clock: Clock, shop_url: str
+) -> ConsoleApplication:
+    """The console of a node; *shop_url* is linked from its head."""
+    live = Live(engine)
+    console = Console(engine, topics, live, Pages(clock, shop_url))
     pages: dict[str, View] = {
         "/": console.home,
         "/console": console.home,
@@ -52,10 +67,7 @@ def create_console(engine: Engine, topics: Topics, functions: Functions, clock: 
     }
     static = StaticFiles(directory=Path(__file__).parent / "static")
     routes = [Route(path, _safely(view)) for path, view in pages.items()]
-    return Starlette(
-        routes=[*routes, Mount("/console/static", static), *operator_routes(topics, functions)],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
-    )
+    return ConsoleApplication(live, [*routes, Mount("/console/static", static), *operator_routes(topics, functions)])
 
 
 class Console:

@@ -24,7 +24,14 @@ class Live:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._listeners = 0
+        self._changed: set[asyncio.Event] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """Ends all streams; the pages try again until a node answers."""
+        self._closed = True
+        for changed in self._changed:
+            changed.set()
 
     def stream(self, execution_arn: str | None) -> AsyncIterator[bytes]:
         """Server-sent events about one execution, or about all.
@@ -32,7 +39,7 @@ class Live:
         Raises:
             TooManyListenersError: 200 pages listen already.
         """
-        if self._listeners >= LISTENERS_MAX:
+        if len(self._changed) >= LISTENERS_MAX:
             raise TooManyListenersError
         return self._messages(execution_arn)
 
@@ -44,10 +51,10 @@ class Live:
                 changed.set()
 
         unsubscribe = self._engine.subscribe(heard)
-        self._listeners += 1
+        self._changed.add(changed)
         try:
             yield b"retry: 1000\n\n"
-            while True:
+            while not self._closed:
                 try:
                     await asyncio.wait_for(changed.wait(), HEARTBEAT_SECONDS)
                 except TimeoutError:
@@ -57,5 +64,5 @@ class Live:
                 yield b"data: changed\n\n"
                 await asyncio.sleep(PAUSE_SECONDS)
         finally:
-            self._listeners -= 1
+            self._changed.discard(changed)
             unsubscribe()

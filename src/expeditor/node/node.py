@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from expeditor.api import Services, create_api
 from expeditor.clock import SystemClock
@@ -18,7 +19,7 @@ from expeditor.integrations import Integrations
 from expeditor.node.application import Application, read_application
 from expeditor.node.deployment import deploy_functions, deploy_machines, deploy_topics
 from expeditor.node.parameters import node_parameters
-from expeditor.node.server import Asgi, Server, bind, shared
+from expeditor.node.server import Receive, Scope, Send, Server, bind, shared
 from expeditor.node.services import Service
 from expeditor.node.template import Template
 from expeditor.node.wiring import TopicPublisher, function_deliverer
@@ -30,7 +31,21 @@ MIGRATIONS = "expeditor.store.migrations"
 INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 
 Say = Callable[[str], None]
-ConsoleFactory = Callable[[Engine, Topics, Functions, SystemClock, str], Asgi]
+
+
+class Console(Protocol):
+    """Pages beside the AWS endpoint."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        ...
+
+    def close(self) -> None:
+        """Ends streams to open pages."""
+        ...
+
+
+ConsoleFactory = Callable[[Engine, Topics, Functions, SystemClock, str], Console]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +102,10 @@ async def run_node(template_path: Path, setup: Setup) -> None:
 async def started_node(template_path: Path, setup: Setup) -> AsyncIterator[Node]:
     """A node that answers; closed on leaving."""
     settings = setup.settings
-    application = read_application(Template.read(template_path), node_parameters(settings))
+    template = Template.read(template_path)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_exclusive(settings.home))
+        application = read_application(template, node_parameters(template, settings))
         listener = stack.enter_context(contextlib.closing(bind(settings.node_port, "NODE_PORT")))
         clock, ids = SystemClock(), SystemIds()
         database = Database.open(settings.home / "node.db", MIGRATIONS)
@@ -121,9 +137,11 @@ async def started_node(template_path: Path, setup: Setup) -> AsyncIterator[Node]
         await deploy_topics(application, topics)
 
         api = create_api(Services(engine=engine, functions=functions, topics=topics, database=database, ids=ids))
-        server = Server(shared(api, setup.console(engine, topics, functions, clock, settings.shop_url)), listener)
+        console = setup.console(engine, topics, functions, clock, settings.shop_url)
+        server = Server(shared(api, console), listener)
         await server.start()
         stack.push_async_callback(server.stop)
+        stack.callback(console.close)
         yield Node(application, functions, topics, engine)
 
 

@@ -1,15 +1,52 @@
 """Values that the node has for a template's parameters."""
 
-from expeditor.settings import Settings
+import contextlib
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from expeditor.node.template import Template
+from expeditor.settings import HOST, Settings
+
+PORTS_FILE = "ports.json"
 
 
-def node_parameters(settings: Settings) -> dict[str, str]:
+def node_parameters(template: Template, settings: Settings) -> dict[str, str]:
     """By parameter name; on AWS the template's defaults or the deployment's values stand instead.
 
-    ``ExpeditorHome`` is empty on AWS, so a condition on it tells the two apart.
+    ``ExpeditorHome`` is empty on AWS, so a condition on it tells the two apart. Any other parameter whose name ends in
+    ``Port`` gets a port that was free when this home was first used, its default if possible: two nodes on one machine
+    do not meet, and a home keeps its ports, as they become part of function versions.
     """
-    return {
+    known = {
         "ExpeditorHome": str(settings.home),
         "ShopPort": str(settings.shop_port),
         "AwsEndpointUrl": settings.endpoint_url,
     }
+    wanted = {
+        name: int(declaration.get("Default", 0))
+        for name, declaration in template.document.get("Parameters", {}).items()
+        if name.endswith("Port") and name not in known
+    }
+    return known | _remembered_ports(settings.home / PORTS_FILE, wanted)
+
+
+def _remembered_ports(path: Path, wanted: Mapping[str, int]) -> dict[str, str]:
+    ports = msgspec.json.decode(path.read_bytes(), type=dict[str, int]) if path.exists() else {}
+    missing = wanted.keys() - ports.keys()
+    if missing:
+        ports |= {name: _free_port(wanted[name]) for name in missing}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.encode(ports))
+    return {name: str(ports[name]) for name in wanted}
+
+
+def _free_port(preferred: int) -> int:
+    for candidate in (preferred, 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((HOST, candidate))
+            port: int = probe.getsockname()[1]
+            return port
+    raise AssertionError("the kernel always has a port to give")

@@ -14,9 +14,10 @@ from expeditor.settings import HOST, SettingsError
 BACKLOG = 1_024
 DRAIN_SECONDS = 3
 
+Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def bind(port: int, variable: str) -> socket.socket:
@@ -39,7 +40,7 @@ def bind(port: int, variable: str) -> socket.socket:
 def shared(api: Asgi, console: Asgi) -> Asgi:
     """One application of the two."""
 
-    async def choose(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
         await (api if is_aws_request(scope) else console)(scope, receive, send)
 
     return choose

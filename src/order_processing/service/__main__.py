@@ -14,7 +14,7 @@ from order_processing.service.process import run
 from order_processing.service.settings import Settings
 from order_processing.service.sns import SnsPublisher
 from order_processing.serving import end_with_parent
-from order_processing.stores import SqliteOrderStore
+from order_processing.stores import SqliteOrderStore, seed
 
 
 def main(environment: Mapping[str, str]) -> None:
@@ -27,6 +27,8 @@ def main(environment: Mapping[str, str]) -> None:
     settings = Settings.of(environment)
     make_voucher_key(settings.voucher_key_file)
     store = SqliteOrderStore(settings.orders_db)
+    if settings.demo_catalogue:
+        seed(store)
     services = open_services(environment, store)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(services, store, settings, lambda: SnsPublisher.connect(settings.topic_arn)))

@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         orders_socket: ``ORDERS_SOCKET``, where functions send their commits.
         voucher_key_file: ``VOUCHER_KEY_FILE``, made when there is none.
         topic_arn: ``ORDER_NOTIFICATIONS_TOPIC_ARN``.
+        demo_catalogue: ``DEMO_CATALOGUE`` is not empty: offers to try things with are added if they are missing.
         sweep_seconds: ``SWEEP_SECONDS``: after so long without a claim an order is announced again.
     """
 
@@ -34,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     orders_socket: Path
     voucher_key_file: Path
     topic_arn: str
+    demo_catalogue: bool
     sweep_seconds: float
 
     @classmethod
@@ -55,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 orders_socket=Path(environment["ORDERS_SOCKET"]),
                 voucher_key_file=Path(environment["VOUCHER_KEY_FILE"]),
                 topic_arn=environment["ORDER_NOTIFICATIONS_TOPIC_ARN"],
+                demo_catalogue=bool(environment.get("DEMO_CATALOGUE")),
                 sweep_seconds=float(environment.get("SWEEP_SECONDS") or SWEEP_SECONDS),
             )
         except ValueError as error:

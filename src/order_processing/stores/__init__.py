@@ -1,5 +1,6 @@
 """Where orders are kept: one contract, over SQLite or DynamoDB."""
 
+from order_processing.stores.catalogue import seed
 from order_processing.stores.contract import (
     CommitUnknownError,
     ConflictError,
@@ -46,4 +47,5 @@ __all__ = [
     "Transaction",
     "Write",
     "open_store",
+    "seed",
 ]
