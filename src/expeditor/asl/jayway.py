@@ -1,6 +1,6 @@
 """JSONPath with the semantics of Jayway's library, which Step Functions uses: a parsed query and how it is walked.
 
-The definite steps at the head of a query must match; from the first indefinite step on, what does not match is skipped.
+A definite query, made of single names and positions, must match; in any other what does not match is skipped.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ class BeyondEndError(NoResultError):
 
 
 class NotAnArrayError(NoResultError):
-    """A position, slice or filter met something else than an array."""
+    """A position met something else than an array."""
 
 
 class TooCostlyError(Exception):
@@ -163,7 +163,7 @@ class Query:
         """The value, or the list of values of an indefinite query.
 
         Raises:
-            NoResultError: a definite query, or the definite head of another, found nothing.
+            NoResultError: a definite query found nothing.
             TooCostlyError: the budget was used up.
         """
         return self.find_from(document, Walk(document))
@@ -172,9 +172,12 @@ class Query:
         """As ``find``, starting at *start*, a part of the walk's document."""
         if self.steps and isinstance(self.steps[-1], Call):
             return self._call(self.steps[-1], start, walk)
-        value = self._walk_head(start)
         if self.definite:
-            return value
+            return self._walk_head(start)
+        try:
+            value = self._walk_head(start)
+        except NoResultError:
+            return []  # AWS sets Jayway's SUPPRESS_EXCEPTIONS.
         return list(expand(self.steps[self.head :], value, walk))
 
     def _call(self, call: Call, start: JSONValue, walk: Walk) -> JSONValue:
@@ -194,8 +197,6 @@ class Query:
             elif isinstance(step, Indices):
                 value = _item(step, value, text, self.text, last=last)
             text += str(step)
-        if not self.definite:
-            _check_first(self.steps[self.head], value, text)
         return value
 
 
@@ -209,7 +210,11 @@ def _one_key(step: Step) -> str | int | None:
 
 def _member(step: Keys, value: JSONValue, text: str, *, last: bool) -> JSONValue:
     if not isinstance(value, dict):
-        raise _not_an_object(step, value, text)
+        raise NoResultError(
+            f"Expected to find an object with property {step} in path {text} but found '{_java_class(value)}'. "
+            "This is not a json object according to the JsonProvider: "
+            "'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'."
+        )
     if len(step.names) > 1:
         return {name: value[name] for name in step.names if name in value}
     name = step.names[0]
@@ -226,30 +231,12 @@ def _item(step: Indices, value: JSONValue, text: str, whole: str, *, last: bool)
     return items[position]
 
 
-def _check_first(step: Step, value: JSONValue, text: str) -> None:
-    """The first indefinite step must fit the value that the definite head leads to."""
-    if isinstance(step, Slice | Indices):
-        _array(step, value, text)
-    elif isinstance(step, Keys) and not isinstance(value, dict):
-        raise _not_an_object(step, value, text)
-    elif isinstance(step, Filter) and not isinstance(value, dict | list):
-        raise NotAnArrayError(f"Filter: {step} can not be applied to primitives. Current context is: {_shown(value)}")
-
-
 def _array(step: Step, value: JSONValue, text: str) -> list[JSONValue]:
     if value is None:
         raise NoResultError(f"The path {text} is null")
     if not isinstance(value, list):
         raise NotAnArrayError(f"Filter: {step} can only be applied to arrays. Current context is: {_shown(value)}")
     return value
-
-
-def _not_an_object(step: Keys, value: JSONValue, text: str) -> NoResultError:
-    return NoResultError(
-        f"Expected to find an object with property {step} in path {text} but found '{_java_class(value)}'. "
-        "This is not a json object according to the JsonProvider: "
-        "'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'."
-    )
 
 
 def _shown(value: JSONValue) -> str:

@@ -71,7 +71,7 @@ def compile_path(text: str, *, field: str = "Path") -> Expression:
     Raises:
         PathSyntaxError: not such a path.
 
-    The expression fails with ``States.Runtime`` where a definite path, or the definite head of another, finds nothing.
+    The expression fails with ``States.Runtime`` where a definite path finds nothing.
     """
     path = _parse(text)
 
