@@ -16,8 +16,8 @@ _log = logging.getLogger(__name__)
 class Effects(Protocol):
     """What follows from a commit."""
 
-    def perform(self, batch: Batch) -> None:
-        """Does what *batch* asks for; it is on disk."""
+    def perform(self, batch: Batch, taken: frozenset[int]) -> None:
+        """Does what *batch* asks for; it is on disk, but for the started executions *taken*, whose names were."""
         ...
 
     def lose(self, lost: dict[int, Running], error: BaseException) -> None:
@@ -58,7 +58,7 @@ class Commits:
         self.submit()
         return self._idle
 
-    def _committed(self, future: "asyncio.Future[None]") -> None:
+    def _committed(self, future: "asyncio.Future[frozenset[int]]") -> None:
         batch, self._in_flight = self._in_flight, None
         assert batch is not None
         error = future.exception()
@@ -68,7 +68,7 @@ class Commits:
             return
         # The next commit goes first, so that the disk works while the effects of this one are performed.
         self.submit()
-        self._effects.perform(batch)
+        self._effects.perform(batch, future.result())
 
     def _lose(self, batch: Batch, error: BaseException) -> None:
         """Gives up the failed batch and what was built on it meanwhile."""
@@ -79,7 +79,8 @@ class Commits:
         self._effects.lose({**batch.touched, **built_on_it.touched}, error)
 
 
-def _write(rows: Rows, connection: apsw.Connection) -> None:
-    executions.write(connection, rows.started, rows.entries, rows.closed)
+def _write(rows: Rows, connection: apsw.Connection) -> frozenset[int]:
+    taken = executions.write(connection, rows.started, rows.entries, rows.closed)
     if rows.closed:
         state_machines.finish_deletions(connection)
+    return taken

@@ -9,7 +9,6 @@ from expeditor.errors import ServiceError
 from expeditor.executions import arns
 from expeditor.executions.errors import (
     EngineClosedError,
-    ExecutionAlreadyExistsError,
     ExecutionUnavailableError,
     InvalidExecutionInputError,
 )
@@ -59,6 +58,7 @@ class Engine:
         rebuilding = Rebuilding(parts, self._registry, self.machines)
         self._rebuilding = rebuilding
         self._runner = rebuilding.runner
+        self._names = rebuilding.names
         self._tokens = TaskTokens(parts, self._registry, self._runner)
         self._records = Records(parts.database, self.machines)
         self._last_id = executions.last_id(parts.database.reader)
@@ -193,35 +193,9 @@ class Engine:
         else:
             name = request.name
             arns.check_name(name)
-            if self._is_known(arns.execution_arn(request.state_machine_arn, name), request, waiter):
+            if self._names.is_running(arns.execution_arn(request.state_machine_arn, name), request, waiter):
                 return
         self._runner.begin(self._new(startable, name, request, waiter))
-
-    def _is_known(self, arn: str, request: StartRequest, waiter: Waiter) -> bool:
-        """Answers for an execution that has the name already; False when none has.
-
-        "StartExecution is idempotent for STANDARD workflows": the same name and input while it runs is the same
-        request; afterwards the name is taken. Source: API_StartExecution.
-        """
-        running = self._registry.by_arn.get(arn)
-        if running is not None and running.closing is None:
-            if running.execution.context.input != request.input:
-                raise ExecutionAlreadyExistsError(arn)
-            if running.starting is None:
-                waiter.set_result(StartedExecution(arn, running.execution.context.started_at))
-            else:
-                running.starting.append(waiter)
-            return True
-        if running is not None:
-            raise ExecutionAlreadyExistsError(arn)
-        row = executions.by_name(self._parts.database.reader, *arns.split_execution_arn(arn))
-        if row is None:
-            return False
-        is_again = row.started_by is not None and row.started_by == request.started_by
-        if not is_again and (row.status != ExecutionStatus.RUNNING or row.input != request.input):
-            raise ExecutionAlreadyExistsError(arn)
-        waiter.set_result(StartedExecution(arn, row.started_at))
-        return True
 
     def _new(self, startable: Startable, name: str, request: StartRequest, waiter: Waiter) -> Running:
         self._last_id += 1
@@ -254,7 +228,9 @@ class Engine:
             trace_header=request.trace_header,
         )
         execution = Execution.new(context)
-        return Running(row.id, context.execution_arn, startable.machine, execution, row=row, starting=[waiter])
+        return Running(
+            row.id, context.execution_arn, startable.machine, execution, row=row, is_inserted=False, starting=[waiter]
+        )
 
     def _answer_from_disk(
         self, arn: str, waiter: Waiter, answer: Callable[[ClosedExecution], object], *, is_patient: bool = False

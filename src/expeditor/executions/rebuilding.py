@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from expeditor.executions.errors import ExecutionDoesNotExistError
 from expeditor.executions.machines import StateMachines
+from expeditor.executions.names import Names
 from expeditor.executions.parts import Parts
 from expeditor.executions.recovery import closed_from, fresh, rebuild
 from expeditor.executions.registry import Registry
@@ -24,21 +25,22 @@ _DELAY_SECONDS = (0.0, 0.05, 0.2, 1.0, 5.0)
 
 
 class Rebuilding:
-    """Brings executions back from the journal."""
+    """Brings executions back from the journal.
+
+    Attributes:
+        runner: what the executions are given to.
+        names: who has which name.
+    """
 
     def __init__(self, parts: Parts, registry: Registry, machines: StateMachines) -> None:
         self._parts = parts
         self._registry = registry
         self._machines = machines
-        self._runner = Runner(parts, registry, self._schedule)
+        self.names = Names(parts.database, registry)
+        self.runner = Runner(parts, registry, self.names, self._schedule)
         self._lost: dict[int, str] = {}
         self._failures = 0
         self._is_due = False
-
-    @property
-    def runner(self) -> Runner:
-        """What the executions are given to."""
-        return self._runner
 
     async def recover_all(self, progress: Progress | None) -> None:
         """Rebuilds every execution that has not ended, the oldest first."""
@@ -60,7 +62,7 @@ class Rebuilding:
         self._failures += 1
         if not self._is_due:
             self._is_due = True
-            self._runner.clockwork.call_later(delay, self._rebuild_lost)
+            self.runner.clockwork.call_later(delay, self._rebuild_lost)
 
     def _rebuild_lost(self) -> None:
         self._is_due = False
@@ -94,6 +96,6 @@ class Rebuilding:
             # The edge of the interpreter: a journal it cannot follow stops this one execution.
             running = fresh(row, machine)
             _log.exception("%s stops: its journal cannot be replayed", running.arn)
-            self._runner.fail_unfollowable(running, self._parts.clock.now())
+            self.runner.fail_unfollowable(running, self._parts.clock.now())
             return
-        self._runner.resume(recovered)
+        self.runner.resume(recovered)

@@ -30,7 +30,9 @@ class Registry:
     def remove(self, running: Running) -> None:
         """Forgets an execution; who waits for its end goes on waiting."""
         self.by_id.pop(running.id, None)
-        self.by_arn.pop(running.arn, None)
+        # While an execution is rebuilt, one that was started under its name may stand here in its place.
+        if self.by_arn.get(running.arn) is running:
+            del self.by_arn[running.arn]
 
     def close(self, running: Running) -> None:
         """Forgets an execution whose end is on disk, and tells who waited for it."""
@@ -43,6 +45,11 @@ class Registry:
     def wait(self, execution_id: int, waiter: Waiter) -> None:
         """Has *waiter* answered with the ClosedExecution when that execution ends."""
         self._waiters.setdefault(execution_id, []).append(waiter)
+
+    def pass_waiters(self, from_id: int, to_id: int) -> None:
+        """Has those that wait for the end of one execution wait for that of another one instead."""
+        for waiter in self._waiters.pop(from_id, ()):
+            self.wait(to_id, waiter)
 
     def tell_closed(self, execution_id: int, closed: ClosedExecution) -> None:
         """Answers those that wait for the end of an execution."""

@@ -27,6 +27,7 @@ from expeditor.executions.clockwork import Clockwork
 from expeditor.executions.commits import Commits
 from expeditor.executions.errors import ExecutionUnavailableError, TaskTimedOutError
 from expeditor.executions.journal import encode_event
+from expeditor.executions.names import Names
 from expeditor.executions.parts import Parts
 from expeditor.executions.recovery import Recovered
 from expeditor.executions.registry import Registry
@@ -64,11 +65,14 @@ class Runner:
         on_lost: called with the executions a failed commit held a part of.
     """
 
-    def __init__(self, parts: Parts, registry: Registry, on_lost: Callable[[list[Running]], None]) -> None:
+    def __init__(
+        self, parts: Parts, registry: Registry, names: Names, on_lost: Callable[[list[Running]], None]
+    ) -> None:
         self.subscribers: list[Subscriber] = []
         self.clockwork = Clockwork(parts, registry, self.post)
         self._parts = parts
         self._registry = registry
+        self._names = names
         self._on_lost = on_lost
         self._commits = Commits(parts.database, self)
         self._loop = asyncio.get_running_loop()
@@ -116,19 +120,23 @@ class Runner:
         self._drain()
         await self._commits.drained()
 
-    def perform(self, batch: Batch) -> None:
+    def perform(self, batch: Batch, taken: frozenset[int]) -> None:
         """See Effects."""
         for waiter, value in batch.answers:
             answer(waiter, value)
         for running in batch.started:
-            _announce(running)
+            if running.id in taken:
+                self._names.give_up(running)
+            else:
+                _announce(running)
         for running, command in batch.tasks:
             if command.task_id in running.execution.tasks and not running.lost:
                 self._start_task(running, command)
         for cancel in batch.cancels:
             cancel()
         for running in batch.closed:
-            self._registry.close(running)
+            if not running.lost:
+                self._registry.close(running)
         if self.subscribers:
             self._publish(batch)
 
@@ -259,4 +267,4 @@ def _announce(running: Running) -> None:
     started = StartedExecution(running.arn, running.execution.context.started_at)
     for waiter in running.starting or ():
         answer(waiter, started)
-    running.starting = None
+    running.starting = running.row = None

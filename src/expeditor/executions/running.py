@@ -31,7 +31,8 @@ class Running:
 
     Attributes:
         seq: of the last journaled outcome.
-        row: to be inserted with the first commit; None once that is under way.
+        row: inserted with the first commit; None once that is on disk.
+        is_inserted: whether that commit is under way or on disk.
         closing: how it ended; from then on nothing that happens to it matters.
         lost: a commit that held a part of it failed, so this object must not be used any more.
         starting: who waits for its first commit; None once that is on disk.
@@ -45,6 +46,7 @@ class Running:
     execution: Execution
     seq: int = 0
     row: NewExecution | None = None
+    is_inserted: bool = True
     closing: Closing | None = None
     lost: bool = False
     starting: list[Waiter] | None = None
@@ -106,12 +108,12 @@ class Batch:
     def rows(self) -> "Rows":
         """What is written; from then on the started executions count as inserted."""
         started: list[NewExecution] = []
-        closed = [running.closing for running in self.closed if running.row is None and running.closing is not None]
+        closed = [running.closing for running in self.closed if running.is_inserted and running.closing is not None]
         for running in self.started:
             row, closing = running.row, running.closing
             assert row is not None
             started.append(row if closing is None else _already_closed(row, closing))
-            running.row = None
+            running.is_inserted = True
         return Rows(started, self.entries, closed)
 
 

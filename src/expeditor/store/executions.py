@@ -106,7 +106,10 @@ class ExecutionFilter:
     limit: int = 100
 
 
-_INSERT = f"INSERT INTO executions VALUES ({', '.join('?' * len(NewExecution._fields))})"
+_INSERT = f"""
+    INSERT INTO executions VALUES ({", ".join("?" * len(NewExecution._fields))})
+    ON CONFLICT (machine_id, name) DO NOTHING
+"""
 _CLOSE = "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped_at = ? WHERE id = ?"
 _JOURNAL = "INSERT INTO journal VALUES (?, ?, ?)"
 _SELECT = """
@@ -122,14 +125,22 @@ def write(
     started: Sequence[NewExecution],
     entries: Sequence[JournalEntry],
     closed: Sequence[Closing],
-) -> None:
-    """Writes one batch; an execution is never in both *started* and *closed*."""
+) -> frozenset[int]:
+    """Writes one batch and gives the ids of started executions that are left out, because their names are taken.
+
+    An execution is never in both *started* and *closed*.
+    """
+    taken: frozenset[int] = frozenset()
     if started:
+        before = connection.total_changes()
         connection.executemany(_INSERT, started)
+        if connection.total_changes() - before < len(started):
+            taken = frozenset(row.id for row in started if not _exists(connection, row.id))
     if entries:
         connection.executemany(_JOURNAL, entries)
     if closed:
         connection.executemany(_CLOSE, closed)
+    return taken
 
 
 def last_id(connection: apsw.Connection) -> int:
@@ -191,6 +202,10 @@ def _one(rows: Iterator[tuple[object, ...]]) -> ExecutionRow | None:
     for row in rows:
         return ExecutionRow(*row)  # type: ignore[arg-type]
     return None
+
+
+def _exists(connection: apsw.Connection, execution_id: int) -> bool:
+    return bool(_number(connection.execute("SELECT EXISTS (SELECT 1 FROM executions WHERE id = ?)", (execution_id,))))
 
 
 def _number(rows: Iterator[tuple[object, ...]]) -> int:
