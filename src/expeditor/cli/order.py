@@ -11,8 +11,7 @@ from expeditor.clock import SystemClock
 from expeditor.ids import SystemIds
 
 POLL_SECONDS = 0.05
-UNSUCCESSFUL = {"rejected", "declined", "failed", "cancelled", "quarantined", "payment_unknown"}
-TERMINAL = UNSUCCESSFUL | {"completed", "refunded"}
+UNSUCCESSFUL = {"rejected", "declined", "failed", "cancelled", "quarantined"}
 
 
 @click.group()
@@ -87,7 +86,7 @@ def watch(order_id: str, timeout_seconds: float) -> None:
         for entry in order["timeline"][seen:]:
             click.echo(f"{entry['at']}  {entry['event']}")
         seen = len(order["timeline"])
-        if order["status"] in TERMINAL:
+        if order["at_rest"]:
             _exit_as(order)
             return
         if waited >= timeout_seconds:
@@ -100,7 +99,7 @@ def _wait(client: HttpClient, order_id: str, timeout_seconds: float) -> Any:
     waited = 0.0
     while True:
         order = client.get(f"/orders/{order_id}")
-        if order["status"] in TERMINAL or waited >= timeout_seconds:
+        if order["at_rest"] or waited >= timeout_seconds:
             return order
         SystemClock().sleep(POLL_SECONDS)
         waited += POLL_SECONDS
