@@ -77,11 +77,12 @@ def _integer(value: JSONValue) -> int:
 
 def _rounded(value: JSONValue) -> int:
     """To the nearest integer, halves upwards as in Java."""
-    return math.floor(_number(value) + 0.5)
+    number = _number(value)
+    return number if isinstance(number, int) else math.floor(number + 0.5)
 
 
-def _number(value: JSONValue) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
+def _number(value: JSONValue) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ArgumentError
     return value
 

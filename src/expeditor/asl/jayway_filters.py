@@ -193,7 +193,10 @@ WORD_OPERATORS: Final = tuple(name for name in COMPARISONS if name.isalpha())
 
 def _numbers(value: JSONValue, arguments: list[JSONValue]) -> list[float]:
     given = [*(value if isinstance(value, list) else []), *arguments]
-    numbers = [float(item) for item in given if isinstance(item, int | float) and not isinstance(item, bool)]
+    try:
+        numbers = [float(item) for item in given if isinstance(item, int | float) and not isinstance(item, bool)]
+    except OverflowError as error:
+        raise NoResultError("a number is too large") from error
     if not numbers:
         raise NoResultError("Aggregation function attempted to calculate value using empty array")
     return numbers

@@ -24,7 +24,7 @@ TEXT_LENGTH_MAX = 100_000
 LIMITS: Final[Mapping[str, Any]] = {
     "max_steps": 3_000_000,
     "timeout": 0.25,
-    "max_depth": 103,
+    "max_depth": 102,
     "max_string_length": 6_990_256,
     "max_array_length": ARRAY_LENGTH_MAX,
     "max_result_size": 524_288,
@@ -33,7 +33,7 @@ LIMITS: Final[Mapping[str, Any]] = {
 
 Steps come first, about as many as fit into the time, so that a replay ends as the evaluation did; the clock is for
 what has costly steps. AWS allows a second, but here other executions wait. Levels and strings are AWS's: 100 levels,
-and three more for what stands around an expression here.
+and two more for what stands around an expression here.
 """
 
 _BINDINGS: Final[dict[str, Any]] = {"eval": None}
@@ -137,14 +137,21 @@ def _check(source: str) -> None:
     """Compiles *source* alone, so that it can neither close the brackets put around it later nor shift positions."""
     if len(source) > TEXT_LENGTH_MAX:
         raise JsonataSyntaxError("U1001", f"an expression is longer than {TEXT_LENGTH_MAX} characters", TEXT_LENGTH_MAX)
+    _engine(source)
+
+
+def _engine(source: str) -> jlens.Expression:
     try:
-        jlens.Expression(source)
+        return jlens.Expression(source)
     except jlens.JlensError as error:
         raise JsonataSyntaxError(error.code, str(error), error.position or 0) from error
 
 
 _NAME: Final = re.compile(r"\$([^\W\d]\w*)")
 _MEMBERS: Final = re.compile(r"\$(\w+)((?:\.[A-Za-z_]\w*)*)")
+_STATES_FIELDS: Final = {"input": "input", "context": "context", "result": "result", "errorOutput": "error_output"}
+"""Members of ``$states`` and the scope's name for each."""
+
 _RESERVED_NAMES: Final = frozenset({"and", "or", "in", "true", "false", "null"})
 
 
@@ -162,8 +169,8 @@ def _member_reader(source: str) -> Lookup | None:
     general = _Evaluation(source)
     if match[1] != "states":
         return _reader(attrgetter("variables"), (match[1], *keys), general)
-    if keys[:1] in (("input",), ("context",)):
-        return _reader(attrgetter(keys[0]), keys[1:], general)
+    if keys and keys[0] in _STATES_FIELDS:
+        return _reader(attrgetter(_STATES_FIELDS[keys[0]]), keys[1:], general)
     return None
 
 
@@ -182,12 +189,8 @@ def _reader(root: Callable[[Scope], Any], keys: tuple[str, ...], general: Lookup
 
 
 def _states(scope: Scope) -> dict[str, JSONValue]:
-    states = {"input": scope.input, "context": scope.context}
-    if scope.result is not MISSING:
-        states["result"] = scope.result
-    if scope.error_output is not MISSING:
-        states["errorOutput"] = scope.error_output
-    return states
+    found = ((name, getattr(scope, field)) for name, field in _STATES_FIELDS.items())
+    return {name: value for name, value in found if value is not MISSING}
 
 
 class _Evaluation:
@@ -201,7 +204,7 @@ class _Evaluation:
         names = set(_NAME.findall(source))
         variables = names - BUILT_IN - {"states"}
         bound = "".join(f"${name} := $$.variables.`{name}`; " for name in sorted(variables))
-        self._expression = jlens.Expression(f'($states := $$.states; {bound}{{"value": ({source})}})')
+        self._expression = _engine(f'($states := $$.states; {bound}{{"value": {source}}})')
         for name in names & FUNCTIONS.keys():
             self._expression.register_function(name, *FUNCTIONS[name])
 

@@ -3,7 +3,9 @@
 Source: AWS Step Functions Developer Guide, "JSONata functions provided by Step Functions".
 """
 
+import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Final
@@ -67,12 +69,22 @@ def _hash(text: str | None, algorithm: str | None = None) -> JSONValue:
     return digest(text, algorithm)
 
 
+_LONG_NUMBER: Final = re.compile(r"\d{309}")
+
+
+def _double(digits: str) -> float:
+    """As all numbers of JSONata; raises OverflowError."""
+    return float(int(digits))
+
+
 def _parse(text: str | None) -> JSONValue:
     if text is None:
         return None
     try:
         value = decode(text)
-    except msgspec.DecodeError as error:
+        if _LONG_NUMBER.search(text):
+            json.loads(text, parse_int=_double)
+    except (msgspec.DecodeError, OverflowError) as error:
         raise FunctionError("D3137", f"Invalid JSON: {error}") from error
     # The engine takes None for nothing and a number that JSON cannot hold for null.
     return math.nan if value is None else value

@@ -25,6 +25,7 @@ INPUT: dict[str, Any] = {
     "template": "Hi {}",
     "empty": "",
     "none": [],
+    "huge": 10**400,
     "it's": 9,
 }
 
@@ -143,6 +144,7 @@ def test_ids_and_random_numbers_come_from_the_draws_of_the_event() -> None:
         ("States.JsonMerge($.list, $.object, false)", "Invalid arguments in States.JsonMerge"),
         ("States.MathAdd(2147483647, 1)", "Invalid arguments in States.MathAdd"),
         ("States.MathAdd(true, 1)", "Invalid arguments in States.MathAdd"),
+        ("States.MathAdd($.huge, 1)", "Invalid arguments in States.MathAdd"),
         ("States.MathRandom(1.4, 1.6)", "Invalid arguments in States.MathRandom"),
         ("States.MathRandom(1, 10, null)", "Invalid arguments in States.MathRandom"),
         ("States.StringSplit($.text, 1)", "Invalid arguments in States.StringSplit"),

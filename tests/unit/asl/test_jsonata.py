@@ -1,6 +1,7 @@
 """JSONata with Step Functions' additions, limits and wording."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.asl.expressions import failure, scope
 
 from expeditor.asl.jsonata import JsonataSyntaxError, compile_jsonata, is_jsonata
+from expeditor.asl.scope import EvaluationError
 
 INPUT: dict[str, Any] = {
     "name": "Ada",
@@ -19,6 +21,13 @@ INPUT: dict[str, Any] = {
     "whole": 1.0,
     "json": '{"joinable": true}',
 }
+
+
+TOKENS = [
+    "$", "$states", ".input", ".items", "[", "]", "(", ")", "{", "}", "'k'", ":", ",", "+", "-", "*", "/", "1", "2",
+    "$sum", "$map", "function($x)", "$x", "~>", "|", "?", "and", "%", "$parse", "$range", "$uuid()", "$random(", "$partition(",
+    ":=", ";", "`a`", "/a/", "$$", "@$v", "#$i", "^(", "..", "null", "{%", "%}", "$v",
+]  # fmt: skip
 
 
 def value(text: str, **rest: Any) -> Any:
@@ -65,6 +74,24 @@ def test_result_and_error_output_are_there_where_the_state_has_them() -> None:
     assert value("$states.result.a", result={"a": 1}) == 1
     assert value("$states.errorOutput.Error", error_output={"Error": "E"}) == "E"
     assert value("$states", result=None).keys() == {"input", "context", "result"}
+
+
+def test_the_fields_of_states_are_absent_or_null_as_the_state_has_it() -> None:
+    assert value("$states.result", result=None) is None
+    assert value("$states.result.a.b", result={"a": [{"b": 1}, {"b": 2}]}) == [1, 2]
+    assert failure(compile_jsonata("$states.errorOutput.Cause"), scope()).cause.endswith(
+        "returned nothing (undefined)."
+    )
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=8))
+def test_any_text_compiles_or_is_refused_and_gives_or_fails(tokens: list[str]) -> None:
+    try:
+        expression = compile_jsonata("".join(tokens))
+    except JsonataSyntaxError:
+        return
+    with suppress(EvaluationError):
+        expression(scope(INPUT, variables={"v": [1]}))
 
 
 def test_variables_are_bound() -> None:
@@ -159,6 +186,7 @@ def test_nothing_fails_the_state(text: str) -> None:
         ("$error('boo')", ". D3137: boo"),
         ("$parse(null)", '. T0410: Argument 1 of function "parse" does not match function signature'),
         ("$parse('x')", ". D3137: Invalid JSON"),
+        ("$parse('[" + "1" * 400 + "]')", ". D3137: Invalid JSON"),
         ("$partition([1, 2, 3], -1)", ". D3137: Second argument must be zero or greater"),
         ("$hash('a', 'md5')", ". D3137: "),
         ("$uuid('seed')", '. T0410: Argument 1 of function "uuid" does not match function signature'),

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -182,6 +183,23 @@ def test_a_lookup_tells_null_from_nothing() -> None:
 def test_what_is_no_path_is_refused(path: str) -> None:
     with pytest.raises(PathSyntaxError):
         compile_path(path)
+
+
+TOKENS = [
+    ".", "..", "[", "]", "(", ")", "'a'", '"b"', "*", "?", "@", "@.a", "@.price", "==", "!=", "<", "=~", "/a/",
+    "/(a+)+b/i", " in ", "&&", "||", "!", "0", "-1", "1:", "0:2", ",", "a", "b", "items", "price", "length()", "sum()",
+    "true", "1.5", "$.a", "$$", " ", "[?(", "[*]", "[1,2]", " size ", "\\", "é",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=8))
+def test_any_text_compiles_or_is_refused_and_gives_or_fails(tokens: list[str]) -> None:
+    try:
+        expression = compile_path("$" + "".join(tokens))
+    except PathSyntaxError:
+        return
+    with suppress(EvaluationError):
+        expression(scope({**ORDER, "a": {"b": [1, "x", None]}, "b": [[1], [2, {"a": "a"}]]}))
 
 
 def test_a_costly_path_fails_within_a_second() -> None:
