@@ -25,8 +25,8 @@ INPUT: dict[str, Any] = {
 
 TOKENS = [
     "$", "$states", ".input", ".items", "[", "]", "(", ")", "{", "}", "'k'", ":", ",", "+", "-", "*", "/", "1", "2",
-    "$sum", "$map", "function($x)", "$x", "~>", "|", "?", "and", "%", "$parse", "$range", "$uuid()", "$random(", "$partition(",
-    ":=", ";", "`a`", "/a/", "$$", "@$v", "#$i", "^(", "..", "null", "{%", "%}", "$v",
+    "$sum", "$map", "function($x)", "$x", "~>", "|", "?", "and", "%", "$parse", "$range", "$uuid()", "$random(",
+    "$partition(", ":=", ";", "`a`", "/a/", "$$", "@$v", "#$i", "^(", "..", "null", "{%", "%}", "$v",
 ]  # fmt: skip
 
 
