@@ -57,11 +57,14 @@ class Placing:
         return placed
 
     async def _placed(self, request: NewOrder, key: str) -> Placed:
-        """A known key is answered before the offer is looked at: its sale may be over by now."""
-        known = self._services.store.idempotency(key)
-        if known is not None:
+        """A key is looked up only after a refusal: its order may have been made while the sale was on."""
+        try:
+            return await asyncio.wrap_future(place(self._services, request, key))
+        except (OfferClosedError, QuantityError, UnknownOfferError):
+            known = self._services.store.idempotency(key)
+            if known is None:
+                raise
             return self._replayed(request, known)
-        return await asyncio.wrap_future(place(self._services, request, key))
 
     def _replayed(self, request: NewOrder, known: IdempotencyRecord) -> Placed:
         if known.fingerprint != fingerprint_of(request):

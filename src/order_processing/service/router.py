@@ -104,7 +104,7 @@ class Router:
     def _methods_at(self, path: str) -> dict[str, Handler]:
         if "{" not in path:
             return self._exact.setdefault(path, {})
-        text = _PARAMETER.sub(r"(?P<\1>[^/]+)", path.replace(".", r"\."))
+        text = _PARAMETER.sub(r"(?P<\1>[^/\x00-\x1f\x7f]+)", path.replace(".", r"\."))
         return self._patterns.setdefault(path, (re.compile(text), {}))[1]
 
 

@@ -15,6 +15,7 @@ from order_processing.service.settings import Settings
 from order_processing.stores import Notification, PutOffer, SqliteOrderStore
 from tests.order_samples import an_offer
 
+from ..worlds import LedgerPayments
 from .asking import Answer, Asking
 
 BODY = {"user_guid": "u-1", "unit_id": "spa", "quantity": 1, "payment_token": "tok_ok"}
@@ -74,8 +75,10 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     make_voucher_key(given.voucher_key_file)
     store = SqliteOrderStore(given.orders_db)
     opened = open_services({"VOUCHER_KEY_FILE": str(given.voucher_key_file)}, store)
-    services = replace(opened, clock=ManualClock(), ids=SeededIds())
+    payments = LedgerPayments(tmp_path / "payments.db")
+    services = replace(opened, clock=ManualClock(), ids=SeededIds(), payments=payments)
     store.commit((PutOffer(an_offer()),)).result()
     service = assemble(services, store, given, lambda: topic)
     yield Shop(service.app, service, services, store, topic)
     store.close()
+    payments.ledger.close()

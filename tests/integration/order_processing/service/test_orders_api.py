@@ -162,7 +162,7 @@ async def test_a_bug_is_answered_without_its_insides(shop: Shop, monkeypatch: py
     def failing(_: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(shop.store, "idempotency", failing)
+    monkeypatch.setattr(shop.store, "offer", failing)
 
     answer = await shop.order()
 
