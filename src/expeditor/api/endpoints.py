@@ -17,6 +17,8 @@ _WIRES: dict[str, Callable[[ServiceModel], Wire]] = {
     "query": QueryWire,
 }
 
+_TITLES = {"stepfunctions": "Step Functions", "lambda": "Lambda", "sns": "SNS"}
+
 _ACTION = re.compile(r"(?:^|&)Action=([A-Za-z0-9]{1,128})(?:&|$)")
 
 
@@ -34,6 +36,7 @@ class Endpoint:
 
     def __init__(self, service: str, operations: Operations) -> None:
         self.service = service
+        self.title = _TITLES[service]
         self.model = load_model(service)
         self.wire = _WIRES[self.model.metadata.protocol](self.model)
         self.operations = operations
@@ -72,5 +75,5 @@ class Endpoint:
         if name not in self.model.operations:
             raise UnknownOperationError(name)
         if name not in self.operations:
-            raise UnsupportedOperationError(self.service, name)
+            raise UnsupportedOperationError(self.title, name)
         return self._compiled.setdefault(name, Compiled(name, self.wire.codec(name), self.operations[name]))

@@ -83,7 +83,7 @@ class Operation:
     Attributes:
         handle: answers a call; runs on the node's event loop, so it never blocks.
         missing: what it lacks beside AWS's, for the reference page; empty when it is full.
-        body_bytes_max: larger bodies are refused before they are read.
+        body_bytes_max: larger bodies are thrown away and refused.
         waits: may take long, so a caller who hangs up cancels it.
     """
 

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 
 from expeditor.api.endpoints import Endpoint
 
-_TITLES = {"stepfunctions": "Step Functions", "lambda": "Lambda", "sns": "SNS"}
-
 _HEAD = """# AWS operations
 
 What the endpoint at `http://127.0.0.1:8081` does of AWS's API. Written from the table the node runs on and checked by
@@ -30,7 +28,7 @@ def _service(endpoint: Endpoint) -> Iterator[str]:
     names = sorted(endpoint.model.operations)
     here = [name for name in names if name in endpoint.operations]
     refused = [f"`{name}`" for name in names if name not in endpoint.operations]
-    yield f"## {_TITLES[endpoint.service]}\n"
+    yield f"## {endpoint.title}\n"
     yield "| operation | support | missing |"
     yield "|---|---|---|"
     for name in here:

@@ -26,6 +26,9 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _DATED_PATH = re.compile(r"/20[0-9]{2}-[0-9]{2}-[0-9]{2}/")
 
+DISCARDED_BYTES_MAX = 134_217_728
+"""Of a body that is too long so much is read and thrown away: a client that still sends does not hear a refusal."""
+
 log = logging.getLogger("expeditor.api")
 
 
@@ -161,21 +164,24 @@ async def _body(request: HttpRequest, receive: Receive, allowed: int) -> bytes:
         CallerLeft: it broke off.
     """
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > allowed:
-        raise RequestTooLargeError(allowed)
+    is_too_large = length.isdecimal() and int(length[:20]) > allowed
     parts: list[bytes] = []
     received = 0
-    while True:
+    more = True
+    while more and received < DISCARDED_BYTES_MAX:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise CallerLeft
-        part = message.get("body", b"")
+        part, more = message.get("body", b""), message.get("more_body", False)
         received += len(part)
-        if received > allowed:
-            raise RequestTooLargeError(allowed)
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts) if len(parts) > 1 else part
+        is_too_large = is_too_large or received > allowed
+        if is_too_large:
+            parts.clear()
+        else:
+            parts.append(part)
+    if is_too_large:
+        raise RequestTooLargeError(allowed)
+    return b"".join(parts)
 
 
 async def _send(send: Send, response: HttpResponse) -> None:

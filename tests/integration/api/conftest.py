@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
+from socket import AF_INET, IPPROTO_TCP, SOCK_STREAM, socket
 from typing import TYPE_CHECKING
 
 import boto3
@@ -40,23 +40,18 @@ class Endpoint:
 
     @property
     def stepfunctions(self) -> "SFNClient":
-        return boto3.client("stepfunctions", config=_config(), **self._access())
+        return self._session().client("stepfunctions", endpoint_url=self.url, config=_config())
 
     @property
     def functions(self) -> "LambdaClient":
-        return boto3.client("lambda", config=_config(), **self._access())
+        return self._session().client("lambda", endpoint_url=self.url, config=_config())
 
     @property
     def topics(self) -> "SNSClient":
-        return boto3.client("sns", config=_config(), **self._access())
+        return self._session().client("sns", endpoint_url=self.url, config=_config())
 
-    def _access(self) -> dict[str, str]:
-        return {
-            "endpoint_url": self.url,
-            "region_name": "us-east-1",
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
-        }
+    def _session(self) -> boto3.Session:
+        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
 
 
 def _config() -> Config:
@@ -91,7 +86,7 @@ class Serving:
         self._loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
             api = create_api(await _services(self._home, stack))
-            with socket() as listening:
+            with socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) as listening:
                 listening.bind(("127.0.0.1", 0))
                 server = uvicorn.Server(uvicorn.Config(api, log_level="warning", access_log=False))
                 serving = asyncio.ensure_future(server.serve(sockets=[listening]))
@@ -111,7 +106,7 @@ async def _services(home: Path, stack: AsyncExitStack) -> Services:
     stack.push_async_callback(functions.close)
     topics = Topics.open(database, Ports(_deliver, clock, ids, lambda: LoopAlarm(clock)))
     stack.push_async_callback(topics.close)
-    integrations = Integrations(functions, clock)  # type: ignore[arg-type]
+    integrations = Integrations(functions, clock)
     engine = await Engine.open(Parts(database, integrations, clock, ids, LoopAlarm(clock)))
     stack.push_async_callback(engine.close)
     return Services(database, ids, engine, functions, topics)

@@ -53,12 +53,12 @@ def create(functions: "LambdaClient", name: str, source: str = ECHO, **more: Any
 
 
 def invoke(functions: "LambdaClient", name: str, event: object = None, **more: Any) -> dict[str, Any]:
-    answer = dict(functions.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **more))
+    answer: dict[str, Any] = dict(functions.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **more))
     answer["Payload"] = json.loads(answer["Payload"].read() or "null")
     return answer
 
 
-def refused(call: Callable[[], object]) -> tuple[str, int]:
+def refused(call: Callable[[], Any]) -> tuple[str, int]:
     """Code and HTTP status of the refusal."""
     with pytest.raises(ClientError) as caught:
         call()
@@ -152,7 +152,7 @@ def test_publishing_what_did_not_change_gives_the_last_version(functions: "Lambd
 def test_alias_has_weights(functions: "LambdaClient") -> None:
     create(functions, "weighted", Publish=True)
     functions.update_function_code(FunctionName="weighted", ZipFile=zipped(FAIL), Publish=True)
-    weights = {"AdditionalVersionWeights": {"2": 0.25}}
+    weights: Any = {"AdditionalVersionWeights": {"2": 0.25}}
 
     made = functions.create_alias(FunctionName="weighted", Name="prod", FunctionVersion="1", RoutingConfig=weights)
     listed = functions.list_aliases(FunctionName="weighted", FunctionVersion="2")["Aliases"]
@@ -222,7 +222,7 @@ def test_permissions_are_kept_and_shown(functions: "LambdaClient") -> None:
     create(functions, "permitted")
     topic = "arn:aws:sns:us-east-1:000000000000:orders"
 
-    def allow() -> object:
+    def allow() -> Any:
         return functions.add_permission(
             FunctionName="permitted",
             StatementId="sns",

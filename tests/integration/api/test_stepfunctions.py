@@ -49,7 +49,7 @@ def until_ended(sfn: "SFNClient", arn: str) -> dict[str, Any]:
     return dict(found)
 
 
-def refused(call: Callable[[], object]) -> tuple[str, str]:
+def refused(call: Callable[[], Any]) -> tuple[str, str]:
     """Code and message of the refusal, which is the caller's fault."""
     with pytest.raises(ClientError) as caught:
         call()

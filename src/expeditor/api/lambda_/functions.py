@@ -2,6 +2,7 @@
 
 import asyncio
 
+from expeditor.api.errors import UnsupportedParameterError
 from expeditor.api.lambda_.configurations import change_of, check_supported, configuration_of, described
 from expeditor.api.lambda_.pages import page
 from expeditor.api.lambda_.permissions import PermissionOperations
@@ -33,7 +34,9 @@ class FunctionOperations:
             ),
             "GetFunction": Operation(self._get, missing="`Code.Location`"),
             "GetFunctionConfiguration": Operation(self._get_configuration),
-            "ListFunctions": Operation(self._list),
+            "GetFunctionCodeSigningConfig": Operation(self._get_code_signing),
+            "GetFunctionConcurrency": Operation(self._get_concurrency),
+            "ListFunctions": Operation(self._list, missing="`MasterRegion`"),
             "UpdateFunctionCode": Operation(
                 self._update_code, missing=f"{_ZIP_ONLY}", body_bytes_max=CODE_BODY_BYTES_MAX
             ),
@@ -69,7 +72,19 @@ class FunctionOperations:
         version, qualifier = self._find(call.params)
         return described(version, qualifier=qualifier)
 
+    async def _get_code_signing(self, call: Call) -> Answer:
+        """No function has a code signing configuration; Terraform asks."""
+        version, _ = self._find(call.params)
+        return {"FunctionName": version.name}
+
+    async def _get_concurrency(self, call: Call) -> Answer:
+        """No function has reserved concurrency."""
+        self._find(call.params)
+        return {}
+
     async def _list(self, call: Call) -> Answer:
+        if "MasterRegion" in call.params:
+            raise UnsupportedParameterError("MasterRegion")
         found = self._functions.list_functions()
         if call.params.get("FunctionVersion") == "ALL":
             found = [version for function in found for version in self._functions.list_versions(function.name)]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from expeditor.api.errors import UnsupportedParameterError
 from expeditor.api.protocol import Answer, Call, Operation, Operations, Params
 from expeditor.errors import ServiceError
 from expeditor.functions import Functions, parse, refusals
@@ -39,10 +40,16 @@ class InvocationOperations:
 
     def table(self) -> Operations:
         """The operations by name."""
-        return {"Invoke": Operation(self._invoke, body_bytes_max=SYNCHRONOUS_BYTES_MAX)}
+        return {
+            "Invoke": Operation(
+                self._invoke, missing="durable executions, tenants", body_bytes_max=SYNCHRONOUS_BYTES_MAX
+            )
+        }
 
     async def _invoke(self, call: Call) -> Answer:
         params = call.params
+        for name in params.keys() & {"DurableExecutionName", "TenantId"}:
+            raise UnsupportedParameterError(name)
         params["Payload"] = params.get("Payload") or b"{}"
         _check_json(params["Payload"])
         return await self._types[params.get("InvocationType", "RequestResponse")](params)
