@@ -15,7 +15,7 @@ from expeditor.asl.jsonata_functions import (
     FunctionError,
     current_draws,
 )
-from expeditor.asl.scope import MISSING, EvaluationError, Expression, Lookup, Scope, Selected
+from expeditor.asl.scope import MISSING, EvaluationError, Expression, Lookup, Missing, Scope, Selected
 from expeditor.payloads import JSONValue, encode
 
 TEXT_LENGTH_MAX = 100_000
@@ -189,8 +189,12 @@ def _reader(root: Callable[[Scope], Any], keys: tuple[str, ...], general: Lookup
 
 
 def _states(scope: Scope) -> dict[str, JSONValue]:
-    found = ((name, getattr(scope, field)) for name, field in _STATES_FIELDS.items())
-    return {name: value for name, value in found if value is not MISSING}
+    states = {"input": scope.input, "context": scope.context}
+    if not isinstance(scope.result, Missing):
+        states["result"] = scope.result
+    if not isinstance(scope.error_output, Missing):
+        states["errorOutput"] = scope.error_output
+    return states
 
 
 class _Evaluation:
