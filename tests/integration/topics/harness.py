@@ -102,17 +102,17 @@ class Node:
         """Until nothing more happens without the clock moving: the writer is idle and every callback has run."""
         for _ in range(4):
             await asyncio.sleep(0)
-            await self.database.submit(lambda connection: None)
+            await asyncio.gather(self.database.submit(lambda connection: None), return_exceptions=True)
 
     async def advance(self, seconds: float) -> None:
         """Moves the clock, stopping at every alarm on the way."""
         await self.settle()
         until = self.clock.now() + seconds
         while (at := self.alarm.next_at) is not None and at <= until:
-            self.clock.advance(max(0.0, at - self.clock.now()))
+            self.clock.advance(max(0.0, at - self.clock.now()) + 1e-6)  # past it, whatever the rounding
             self.alarm.ring_due()
             await self.settle()
-        self.clock.advance(until - self.clock.now())
+        self.clock.advance(max(0.0, until - self.clock.now()))
         await self.settle()
 
     async def close(self) -> None:
