@@ -9,6 +9,7 @@ from order_processing.service.http import Receive, Reply, Scope, Send, header
 from order_processing.service.problems import FieldError, Problem, ProblemError
 
 QUERY_FIELDS_MAX = 20
+_SEGMENT = r"[^/\x00-\x1f\x7f]+"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -104,7 +105,7 @@ class Router:
     def _methods_at(self, path: str) -> dict[str, Handler]:
         if "{" not in path:
             return self._exact.setdefault(path, {})
-        text = _PARAMETER.sub(r"(?P<\1>[^/\x00-\x1f\x7f]+)", path.replace(".", r"\."))
+        text = _PARAMETER.sub(lambda found: f"(?P<{found[1]}>{_SEGMENT})", path.replace(".", r"\."))
         return self._patterns.setdefault(path, (re.compile(text), {}))[1]
 
 
