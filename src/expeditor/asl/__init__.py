@@ -22,13 +22,14 @@ from expeditor.asl.events import (
     ExecutionAborted,
     ExecutionRedriven,
     ExecutionStarted,
+    MapRunUpdated,
     TaskFailed,
     TaskStarted,
     TaskSubmitted,
     TaskSucceeded,
     TimerFired,
 )
-from expeditor.asl.execution import ActiveState, Execution, ExecutionContext
+from expeditor.asl.execution import ActiveState, Execution, ExecutionContext, MapRun
 from expeditor.asl.history import HistoryEvent
 from expeditor.asl.machine import advance
 from expeditor.asl.model import Machine
@@ -51,6 +52,8 @@ __all__ = [
     "ExecutionStatus",
     "HistoryEvent",
     "Machine",
+    "MapRun",
+    "MapRunUpdated",
     "ScheduleTask",
     "StartTimer",
     "TaskFailed",

@@ -29,6 +29,8 @@ class ScheduleTask:
         heartbeat_seconds: allowed silence, else None; the engine restarts the timer on each heartbeat.
         heartbeat_timer_id: that timer, else None.
         credentials: the effective ``Credentials``, such as ``{"RoleArn": ...}``, else None.
+        wants_body: True where an ItemReader asks for an object: the outcome's output is then the object's bytes as they
+            are, of whatever size, not JSON text.
     """
 
     task_id: int
@@ -38,6 +40,7 @@ class ScheduleTask:
     heartbeat_seconds: float | None = None
     heartbeat_timer_id: int | None = None
     credentials: JSONValue = None
+    wants_body: bool = False
 
 
 @dataclass(frozen=True, slots=True)

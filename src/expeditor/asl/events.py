@@ -73,6 +73,20 @@ class ExecutionRedriven(Event, frozen=True, array_like=True, tag=True):
     """RedriveExecution: go on from the state that failed."""
 
 
+class MapRunUpdated(Event, frozen=True, array_like=True, tag=True):
+    """UpdateMapRun: what is None stays as it is.
+
+    Attributes:
+        running_max: child executions at once, 0 for as many as the quota allows.
+        failed_max, failed_percentage_max: failures that are tolerated.
+    """
+
+    map_run_arn: str
+    running_max: int | None = None
+    failed_max: float | None = None
+    failed_percentage_max: float | None = None
+
+
 AnyEvent = (
     ExecutionStarted
     | TaskStarted
@@ -82,4 +96,5 @@ AnyEvent = (
     | TimerFired
     | ExecutionAborted
     | ExecutionRedriven
+    | MapRunUpdated
 )

@@ -103,6 +103,46 @@ class Attempt:
 
 
 @dataclass(slots=True)
+class MapRun:
+    """The child executions of one distributed map, counted.
+
+    Attributes:
+        total: child executions, batches counting as one.
+        items: of which the child executions get one or more each.
+        failed_max, failed_percentage_max: failures that are tolerated; None where that is not said.
+        redriven_at, stopped_at: seconds since the epoch; None if it has not been.
+    """
+
+    arn: str
+    started_at: float
+    running_max: int
+    total: int = 0
+    items: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    failed_max: float | None = None
+    failed_percentage_max: float | None = None
+    status: ExecutionStatus = ExecutionStatus.RUNNING
+    redrive_count: int = 0
+    redriven_at: float | None = None
+    stopped_at: float | None = None
+
+    @property
+    def is_beyond_tolerance(self) -> bool:
+        """Whether more children failed than may."""
+        limits = [] if self.failed_max is None else [self.failed_max]
+        if self.failed_percentage_max is not None:
+            limits.append(self.total * self.failed_percentage_max / 100)
+        return self.failed > min(limits, default=0)
+
+    def stop(self, status: ExecutionStatus, at: float) -> None:
+        """Ends a run that is still running."""
+        if self.status is ExecutionStatus.RUNNING:
+            self.status, self.stopped_at, self.running = status, at, 0
+
+
+@dataclass(slots=True)
 class Fork:
     """A Parallel or Map state under way.
 
@@ -114,9 +154,10 @@ class Fork:
         running_max: children that may be under way at once.
         items: what the iterations get; empty for Parallel.
         effective: the state's effective input, from which selectors choose.
-        failed: failed children so far; only a distributed map goes on after one.
-        failed_max: failed children that are tolerated.
-        run_arn: of the map run, for a distributed map.
+        run: of a distributed map.
+        ends: instant and failure, if any, of the children of a distributed map that have ended.
+        writes: what the ResultWriter has yet to write, the effective parameters of each call.
+        result: what the state's result will be once all is written.
     """
 
     children: "list[Frame | None]"
@@ -126,9 +167,10 @@ class Fork:
     running_max: int = 0
     items: list[JSONValue] = field(default_factory=list)
     effective: JSONValue = None
-    failed: int = 0
-    failed_max: float = 0
-    run_arn: str | None = None
+    run: "MapRun | None" = None
+    ends: "dict[int, tuple[float, Failure | None]]" = field(default_factory=dict)
+    writes: list[JSONValue] = field(default_factory=list)
+    result: JSONValue = None
 
 
 @dataclass(slots=True)
@@ -206,6 +248,7 @@ class Execution:
     Attributes:
         output: JSON text once SUCCEEDED.
         error, cause: once FAILED or ABORTED, as far as known.
+        map_runs: every one so far, by ARN.
         tasks, timers: what is under way, by id.
     """
 
@@ -216,6 +259,7 @@ class Execution:
     cause: str | None = None
     redrive_count: int = 0
     frame: Frame | None = None
+    map_runs: dict[str, MapRun] = field(default_factory=dict)
     tasks: dict[int, Frame] = field(default_factory=dict)
     timers: dict[int, Timer] = field(default_factory=dict)
     next_task_id: int = 1

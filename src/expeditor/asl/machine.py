@@ -1,6 +1,6 @@
 """The way of an execution: ``advance`` takes one event and answers what is to be done."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from expeditor.asl import history as details_of
@@ -11,18 +11,20 @@ from expeditor.asl.events import (
     ExecutionAborted,
     ExecutionRedriven,
     ExecutionStarted,
+    MapRunUpdated,
     TaskFailed,
     TaskStarted,
     TaskSubmitted,
     TaskSucceeded,
     TimerFired,
 )
-from expeditor.asl.execution import Execution, Failure, Frame, Purpose, Tally
+from expeditor.asl.execution import Execution, Failure, Frame, Phase, Purpose, Tally
 from expeditor.asl.history import HistoryEvent
 from expeditor.asl.model import Machine
 from expeditor.asl.moves import guarded, resume_frame, run
 from expeditor.asl.state_types import BEHAVIOURS
 from expeditor.asl.states import tasks
+from expeditor.asl.states.iterations import update_run
 from expeditor.asl.states.waits import wait_is_over
 from expeditor.asl.turn import HistoryFullError, Turn, history_full, iso
 from expeditor.ids import Draws
@@ -96,6 +98,15 @@ def _root(execution: Execution, value: JSONValue) -> dict[str, JSONValue]:
     }
 
 
+def _tell(turn: Turn, event: TaskStarted | TaskSubmitted | TaskSucceeded | TaskFailed) -> None:
+    frame = turn.execution.tasks.get(event.task_id)
+    if frame is None:
+        return
+    handle = turn.behaviours[frame.state.type].on_task.get(type(event))
+    if handle is not None:
+        guarded(turn, frame, lambda on, one: handle(on, one, event))
+
+
 def _fire(turn: Turn, event: TimerFired) -> None:
     timer = turn.execution.timers.pop(event.timer_id, None)
     if timer is not None:
@@ -112,6 +123,21 @@ def _abort(turn: Turn, event: ExecutionAborted) -> None:
     if frame is not None and turn.execution.status is ExecutionStatus.RUNNING:
         frame.last_id = frame.tally.count
         close_aborted(turn, frame, Failure(event.error, event.cause))
+
+
+def _update_map_run(turn: Turn, event: MapRunUpdated) -> None:
+    frame = turn.execution.frame
+    for one in _frames(frame) if frame is not None else ():
+        if one.fork is not None and one.fork.run is not None and one.fork.run.arn == event.map_run_arn:
+            guarded(turn, one, lambda on, of: update_run(on, of, event))
+            return
+
+
+def _frames(frame: Frame) -> Iterator[Frame]:
+    if frame.phase is Phase.RUNNING:
+        yield frame
+        for child in frame.running_children:
+            yield from _frames(child)
 
 
 def _redrive(turn: Turn, event: ExecutionRedriven) -> None:  # noqa: ARG001 - every handler has the same shape
@@ -134,13 +160,14 @@ Handler = Callable[[Turn, Any], None]
 
 HANDLERS: Mapping[type, Handler] = {
     ExecutionStarted: _start,
-    TaskStarted: tasks.started,
-    TaskSubmitted: tasks.submitted,
-    TaskSucceeded: tasks.succeeded,
-    TaskFailed: tasks.failed,
+    TaskStarted: _tell,
+    TaskSubmitted: _tell,
+    TaskSucceeded: _tell,
+    TaskFailed: _tell,
     TimerFired: _fire,
     ExecutionAborted: _abort,
     ExecutionRedriven: _redrive,
+    MapRunUpdated: _update_map_run,
 }
 
 ON_TIMER: Mapping[Purpose, Callable[[Turn, Frame], None]] = {

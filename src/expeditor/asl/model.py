@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from expeditor.asl.dataflow import Dataflow
+from expeditor.asl.datasets import Format
 from expeditor.asl.retries import Catcher, Retrier
 from expeditor.asl.scope import MISSING, Expression, Missing, Scope
 from expeditor.payloads import JSONValue
@@ -154,21 +155,28 @@ class Batching:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``ItemReader``: where a distributed map gets its items."""
+    """``ItemReader``: where a distributed map gets its items; *arguments* are those of the call of *resource*."""
 
     resource: str
     arguments: Expression
-    config: Mapping[str, JSONValue]
+    form: Format
     items_max: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """``ResultWriter``: where a distributed map puts its results."""
+    """``ResultWriter``: how a distributed map's results look, and where they are put.
+
+    Attributes:
+        resource: None where they stay in the state's output.
+        transformation: ``NONE``, ``COMPACT`` or ``FLATTEN``.
+        lines: whether they are written as JSON lines.
+    """
 
     resource: str | None
-    arguments: Expression | None
-    config: Mapping[str, JSONValue]
+    arguments: Expression
+    transformation: str
+    lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +184,6 @@ class Distribution:
     """What only a distributed map has."""
 
     label: str | None
-    express: bool
     tolerance: Tolerance
     batching: Batching | None = None
     reading: Reading | None = None

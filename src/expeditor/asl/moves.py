@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from expeditor.asl import history as details_of
 from expeditor.asl.closing import close_failed, close_succeeded
+from expeditor.asl.commands import ExecutionStatus
 from expeditor.asl.dataflow import Variables
 from expeditor.asl.execution import Failure, Frame, Phase, Purpose
 from expeditor.asl.retries import RUNTIME, matching_catcher, next_retry
@@ -110,6 +111,9 @@ def _evaluation_failure(turn: Turn, frame: Frame, error: EvaluationError) -> Fai
 
 def fail(turn: Turn, frame: Frame, failure: Failure) -> None:
     """Ends one try of the frame's state: another try, a catcher, or the failure of the frame."""
+    turn.abort_children(frame)
+    if frame.fork is not None and frame.fork.run is not None:
+        frame.fork.run.stop(ExecutionStatus.FAILED, turn.at)
     if _retried(turn, frame, failure):
         return
     behaviour = turn.behaviours[frame.state.type]

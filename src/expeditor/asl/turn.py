@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
-from expeditor.asl.commands import CancelTask, CancelTimer, Command, StartTimer
+from expeditor.asl.commands import CancelTask, CancelTimer, Command, ExecutionStatus, StartTimer
 from expeditor.asl.dataflow import Variables
 from expeditor.asl.execution import Execution, Failure, Frame, Phase, Purpose, Tally, Timer
 from expeditor.asl.history import Details, HistoryEvent
@@ -42,6 +43,7 @@ class Behaviour:
         child_succeeded, child_failed: a child frame ended; where there are children.
         resume: goes on with a state whose execution is redriven.
         failed: type of the history event of its failure, where it has one.
+        on_task: from an event's type to what it does to a frame that waits for the task.
     """
 
     run: "Callable[[Turn, Frame], None]"
@@ -49,6 +51,7 @@ class Behaviour:
     child_succeeded: "Callable[[Turn, Frame, Frame], None]" = lambda *_: None
     child_failed: "Callable[[Turn, Frame, Frame, Failure], None]" = lambda *_: None
     failed: str | None = None
+    on_task: "Mapping[type, Callable[[Turn, Frame, Any], None]]" = field(default_factory=dict)
 
 
 def history_full(tally: Tally) -> Failure:
@@ -181,8 +184,14 @@ class Turn:
         """Stops *frame* and all below it where they stand."""
         if frame.phase is Phase.RUNNING:
             frame.phase = Phase.ABORTED
+        if frame.fork is not None and frame.fork.run is not None:
+            frame.fork.run.stop(ExecutionStatus.ABORTED, self.at)
         self.end_attempt(frame, cancel=True)
         self.cancel_timer(frame.timer_id)
         frame.timer_id = None
+        self.abort_children(frame)
+
+    def abort_children(self, frame: Frame) -> None:
+        """Stops what is under way below *frame*."""
         for child in frame.running_children:
             self.abort(child)

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator
 
-from expeditor.asl.execution import Failure, Fork, Frame, Tally
+from expeditor.asl.commands import ExecutionStatus
+from expeditor.asl.execution import HISTORY_EVENTS_MAX, Failure, Fork, Frame, MapRun, Tally
 from expeditor.asl.expressions import numeric, template
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import Batching, Distribution, MapState, Tolerance
 from expeditor.asl.scope import EvaluationError, Expression, Scope
+from expeditor.asl.states import objects
 from expeditor.asl.turn import Turn, iso
 from expeditor.payloads import JSONValue, encode
 
@@ -17,9 +19,9 @@ RUNNING_MAX = 10_000
 LABEL_CHARACTERS_MAX = 40
 LABEL_FORBIDDEN = frozenset(' ?*<>{}[]:;,\\|^~$#%&`"\r\n\t\0')
 
-EXCEED_TOLERATED = "States.ExceedToleratedFailureThreshold"
-
-CHILD_EVENTS_MAX = 25_000
+TOO_MANY_FAILED = Failure(
+    "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
+)
 
 
 def distribution(fields: Fields) -> Distribution | None:
@@ -29,14 +31,18 @@ def distribution(fields: Fields) -> Distribution | None:
     mode = config.get("Mode") if isinstance(config, dict) else None
     if mode not in (None, "INLINE", "DISTRIBUTED"):
         fields.find("The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]", "ItemProcessor")
-    tolerance = Tolerance(numeric(fields, "ToleratedFailureCount"), numeric(fields, "ToleratedFailurePercentage"))
-    label, batching = _label(fields), _batching(fields)
-    if mode != "DISTRIBUTED" or not isinstance(config, dict):
+    found = Distribution(
+        label=_label(fields),
+        tolerance=Tolerance(numeric(fields, "ToleratedFailureCount"), numeric(fields, "ToleratedFailurePercentage")),
+        batching=_batching(fields),
+        reading=objects.reading(fields),
+        writing=objects.writing(fields),
+    )
+    if mode != "DISTRIBUTED":
         return None
     if fields.express:
         fields.find("Express state machine does not support Distributed Map", "ItemProcessor")
-    express = config.get("ExecutionType") == "EXPRESS"
-    return Distribution(label, express, tolerance, batching)
+    return found
 
 
 def _label(fields: Fields) -> str | None:
@@ -66,19 +72,17 @@ def _batching(fields: Fields) -> Batching | None:
     return batching
 
 
-def _count(read: Expression | None, scope: Scope) -> float | None:
+def count(read: Expression | None, scope: Scope) -> float | None:
+    """The number that *read* gives, None without it."""
     value = None if read is None else read(scope)
     return value if isinstance(value, int | float) else None
 
 
-def batches(distribution: Distribution, items: list[JSONValue], scope: Scope) -> list[JSONValue]:
-    """The inputs of the child executions before ``ItemSelector``: the items, or batches of them."""
-    batching = distribution.batching
-    if batching is None:
-        return items
+def batches(batching: Batching, items: list[JSONValue], scope: Scope) -> list[JSONValue]:
+    """The inputs of the child executions: *items* in batches."""
     head = {} if batching.batch_input is None else {"BatchInput": batching.batch_input(scope)}
-    items_max = _count(batching.items_max, scope) or math.inf
-    bytes_max = _count(batching.bytes_max, scope) or math.inf
+    items_max = count(batching.items_max, scope) or math.inf
+    bytes_max = count(batching.bytes_max, scope) or math.inf
     return [{**head, "Items": batch} for batch in _cut(items, items_max, bytes_max)]
 
 
@@ -96,23 +100,25 @@ def _cut(items: list[JSONValue], items_max: float, bytes_max: float) -> Iterator
         yield batch
 
 
-def begin(turn: Turn, frame: Frame, fork: Fork, distribution: Distribution, scope: Scope) -> None:
+def begin(turn: Turn, frame: Frame, distribution: Distribution, scope: Scope) -> MapRun:
     """Starts the map run."""
-    count = _count(distribution.tolerance.count, scope)
-    percentage = _count(distribution.tolerance.percentage, scope)
+    percentage = count(distribution.tolerance.percentage, scope)
     if percentage is not None and not 0 <= percentage <= 100:
         raise EvaluationError("States.Runtime", "The ToleratedFailurePercentage must be between 0 and 100")
-    allowed = [
-        one for one in (count, None if percentage is None else len(fork.items) * percentage / 100) if one is not None
-    ]
-    fork.failed_max = min(allowed, default=0)
-    fork.run_arn = run_arn = _run_arn(turn, frame, distribution)
-    turn.note(frame, "MapRunStarted", details=lambda: {"mapRunStartedEventDetails": {"mapRunArn": run_arn}})
+    run = MapRun(
+        arn=_run_arn(turn, frame, distribution),
+        started_at=turn.at,
+        running_max=0,
+        failed_max=count(distribution.tolerance.count, scope),
+        failed_percentage_max=percentage,
+    )
+    turn.execution.map_runs[run.arn] = run
+    turn.note(frame, "MapRunStarted", details=lambda: {"mapRunStartedEventDetails": {"mapRunArn": run.arn}})
+    return run
 
 
 def _run_arn(turn: Turn, frame: Frame, distribution: Distribution) -> str:
-    context = turn.execution.context
-    machine = context.state_machine_arn.replace(":stateMachine:", ":mapRun:")
+    machine = turn.execution.context.state_machine_arn.replace(":stateMachine:", ":mapRun:")
     return f"{machine}/{_map_name(frame, distribution)}:{turn.draws.uuid()}"
 
 
@@ -127,7 +133,7 @@ def child_execution(turn: Turn, frame: Frame, value: JSONValue, index: int) -> F
     assert state.distribution is not None
     flow = state.processor
     root = _child_root(turn, frame, state.distribution, value)
-    tally = Tally(CHILD_EVENTS_MAX - 1, child=True)
+    tally = Tally(HISTORY_EVENTS_MAX - 1, child=True)
     return Frame(flow, flow.states[flow.start_at], value, root, tally, parent=frame, index=index)
 
 
@@ -148,20 +154,33 @@ def _child_root(turn: Turn, frame: Frame, distribution: Distribution, value: JSO
     }
 
 
-def end(turn: Turn, frame: Frame) -> None:
+def count_end(turn: Turn, fork: Fork, run: MapRun, child: Frame, failure: Failure | None) -> None:
+    """Counts one child that ended."""
+    fork.ends[child.index] = (turn.at, failure)
+    run.running -= 1
+    if failure is None:
+        run.succeeded += 1
+    else:
+        run.failed += 1
+
+
+def end(turn: Turn, frame: Frame, run: MapRun) -> None:
     """Ends the map run well."""
+    run.stop(ExecutionStatus.SUCCEEDED, turn.at)
     turn.note(frame, "MapRunSucceeded")
 
 
-def fail(turn: Turn, frame: Frame) -> Failure:
-    """Ends the map run because too many child executions failed."""
-    failure = Failure(EXCEED_TOLERATED, "The specified tolerated failure threshold was exceeded")
+def fail(turn: Turn, frame: Frame, run: MapRun, failure: Failure) -> None:
+    """Ends the map run badly."""
+    run.stop(ExecutionStatus.FAILED, turn.at)
     body: dict[str, JSONValue] = {"error": failure.error, "cause": failure.cause}
     turn.note(frame, "MapRunFailed", details=lambda: {"mapRunFailedEventDetails": body})
-    return failure
 
 
-def redriven(turn: Turn, frame: Frame, fork: Fork) -> None:
-    """Notes that a map run goes on after its execution was redriven."""
-    body: dict[str, JSONValue] = {"mapRunArn": fork.run_arn, "redriveCount": turn.execution.redrive_count}
+def redriven(turn: Turn, frame: Frame, run: MapRun) -> None:
+    """Goes on with a map run whose execution was redriven."""
+    run.status, run.stopped_at, run.redriven_at = ExecutionStatus.RUNNING, None, turn.at
+    run.redrive_count += 1
+    run.failed = 0
+    body: dict[str, JSONValue] = {"mapRunArn": run.arn, "redriveCount": run.redrive_count}
     turn.note(frame, "MapRunRedriven", details=lambda: {"mapRunRedrivenEventDetails": body})

@@ -80,8 +80,6 @@ def child_succeeded(turn: Turn, frame: Frame, child: Frame) -> None:
 def child_failed(turn: Turn, frame: Frame, child: Frame, failure: Failure) -> None:
     """One branch failed, and so does the state."""
     frame.last_id = child.last_id
-    for other in frame.running_children:
-        turn.abort(other)
     fail(turn, frame, failure)
 
 

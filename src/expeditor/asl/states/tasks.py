@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from typing import NoReturn
 
 from expeditor.asl import history as details_of
 from expeditor.asl.commands import ScheduleTask
-from expeditor.asl.dataflow import Dataflow
 from expeditor.asl.events import TaskFailed, TaskStarted, TaskSubmitted, TaskSucceeded
 from expeditor.asl.execution import Attempt, Failure, Frame, Purpose
 from expeditor.asl.expressions import numeric, template
 from expeditor.asl.fields import Fields
 from expeditor.asl.history import Details
 from expeditor.asl.model import Resource, ResourceKind, TaskState
-from expeditor.asl.moves import fail, guarded, leave
+from expeditor.asl.moves import leave
 from expeditor.asl.retries import HEARTBEAT_TIMEOUT, TIMEOUT
 from expeditor.asl.scope import EvaluationError, Expression, Scope
 from expeditor.asl.states.flows import result_flow
@@ -148,60 +148,48 @@ def _start_timers(turn: Turn, frame: Frame, attempt: Attempt) -> None:
         turn.start_timer(frame, Purpose.HEARTBEAT, turn.at + heartbeat, attempt.heartbeat_timer_id)
 
 
-def _frame_of(turn: Turn, task_id: int) -> tuple[Frame, TaskState] | None:
-    frame = turn.execution.tasks.get(task_id)
-    if frame is None:
-        return None
+def _state_of(frame: Frame) -> TaskState:
     assert isinstance(frame.state, TaskState)
-    return frame, frame.state
+    return frame.state
 
 
-def started(turn: Turn, event: TaskStarted) -> None:
+def started(turn: Turn, frame: Frame, event: TaskStarted) -> None:
     """A worker took up an activity task; from here on its time-outs count.
 
     Source: ASL, "Task (TimeoutSeconds)" for activities, in the Step Functions developer guide.
     """
-    found = _frame_of(turn, event.task_id)
-    if found is None or found[1].resource.kind is not ResourceKind.ACTIVITY:
+    if _state_of(frame).resource.kind is not ResourceKind.ACTIVITY:
         return
-    frame, _ = found
     body: Details = {"workerName": event.worker_name} if event.worker_name else {}
     turn.note(frame, "ActivityStarted", details=lambda: {"activityStartedEventDetails": body})
     if frame.attempt is not None:
         _start_timers(turn, frame, frame.attempt)
 
 
-def submitted(turn: Turn, event: TaskSubmitted) -> None:
+def submitted(turn: Turn, frame: Frame, event: TaskSubmitted) -> None:
     """The service accepted the request and works on it."""
-    found = _frame_of(turn, event.task_id)
-    if found is not None:
-        frame, state = found
-        turn.note(
-            frame,
-            "TaskSubmitted",
-            details=lambda: details_of.output_details(
-                "taskSubmittedEventDetails", event.output, _service(state.resource)
-            ),
-        )
+    service = _service(_state_of(frame).resource)
+    turn.note(
+        frame,
+        "TaskSubmitted",
+        details=lambda: details_of.output_details("taskSubmittedEventDetails", event.output, service),
+    )
 
 
-def succeeded(turn: Turn, event: TaskSucceeded) -> None:
+def succeeded(turn: Turn, frame: Frame, event: TaskSucceeded) -> None:
     """The try ended well: the state's output follows from the result."""
-    found = _frame_of(turn, event.task_id)
-    if found is None:
-        return
-    frame, state = found
+    state = _state_of(frame)
+    turn.end_attempt(frame, cancel=False)
     if len(event.output) > PAYLOAD_BYTES_MAX:
         _end_badly(turn, frame, _too_large(state.resource))
-        return
-    turn.end_attempt(frame, cancel=False)
     kind = state.resource.kind
     turn.note(
         frame,
         f"{kind}Succeeded",
         details=lambda: details_of.output_details(_key(kind, "Succeeded"), event.output, _service(state.resource)),
     )
-    guarded(turn, frame, lambda on, one: _leave(on, one, state.flow, decode(event.output)))
+    assigned, output = state.flow.give(turn.scope(frame), frame.input, decode(event.output))
+    leave(turn, frame, output, assigned)
 
 
 def _too_large(resource: Resource) -> Failure:
@@ -209,22 +197,15 @@ def _too_large(resource: Resource) -> Failure:
     return data_limit_exceeded(who).failure
 
 
-def _leave(turn: Turn, frame: Frame, flow: Dataflow, result: JSONValue) -> None:
-    assigned, output = flow.give(turn.scope(frame), frame.input, result)
-    leave(turn, frame, output, assigned)
-
-
-def failed(turn: Turn, event: TaskFailed) -> None:
+def failed(turn: Turn, frame: Frame, event: TaskFailed) -> None:
     """The try ended badly."""
-    found = _frame_of(turn, event.task_id)
-    if found is not None:
-        _end_badly(turn, found[0], Failure(event.error, event.cause))
-
-
-def _end_badly(turn: Turn, frame: Frame, failure: Failure) -> None:
     turn.end_attempt(frame, cancel=False)
+    _end_badly(turn, frame, Failure(event.error, event.cause))
+
+
+def _end_badly(turn: Turn, frame: Frame, failure: Failure) -> NoReturn:
     _note_failure(turn, frame, "Failed", failure)
-    guarded(turn, frame, lambda on, one: fail(on, one, failure))
+    raise StateFailedError(failure)
 
 
 def timed_out(turn: Turn, frame: Frame) -> None:
@@ -245,8 +226,7 @@ def _end_late(turn: Turn, frame: Frame, error: str) -> None:
 
 
 def _note_failure(turn: Turn, frame: Frame, outcome: str, failure: Failure) -> None:
-    assert isinstance(frame.state, TaskState)
-    resource = frame.state.resource
+    resource = _state_of(frame).resource
     turn.note(
         frame,
         f"{resource.kind}{outcome}",
@@ -298,4 +278,8 @@ def _note_started(turn: Turn, frame: Frame, state: TaskState) -> None:
         turn.note(frame, "TaskStarted", details=lambda: {"taskStartedEventDetails": dict(_service(resource))})
 
 
-BEHAVIOUR = Behaviour(run=run_task, resume=run_task)
+BEHAVIOUR = Behaviour(
+    run=run_task,
+    resume=run_task,
+    on_task={TaskStarted: started, TaskSubmitted: submitted, TaskSucceeded: succeeded, TaskFailed: failed},
+)
