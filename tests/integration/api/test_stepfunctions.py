@@ -274,3 +274,34 @@ def test_input_that_is_not_json_is_refused(sfn: "SFNClient", text: str) -> None:
 
     assert code == "InvalidExecutionInput"
     assert message.startswith("Invalid State Machine Execution Input: '")
+
+
+def test_activity_is_worked_on(sfn: "SFNClient") -> None:
+    activity = sfn.create_activity(name="pack", tags=[{"key": "team", "value": "warehouse"}])["activityArn"]
+    definition = {"StartAt": "Pack", "States": {"Pack": {"Type": "Task", "Resource": activity, "End": True}}}
+    arn = sfn.start_execution(
+        stateMachineArn=create(sfn, "packing", json.dumps(definition)), input='{"order_id": "o-1"}'
+    )["executionArn"]
+
+    task = sfn.get_activity_task(activityArn=activity, workerName="anna")
+    sfn.send_task_success(taskToken=task["taskToken"], output='"packed"')
+
+    assert json.loads(task["input"]) == {"order_id": "o-1"}
+    assert until_ended(sfn, arn)["output"] == '"packed"'
+    events = sfn.get_execution_history(executionArn=arn)["events"]
+    assert [event["activityStartedEventDetails"] for event in events if event["type"] == "ActivityStarted"] == [
+        {"workerName": "anna"}
+    ]
+
+
+def test_activity_is_described_listed_and_deleted(sfn: "SFNClient") -> None:
+    arns = [sfn.create_activity(name=f"act-{number}")["activityArn"] for number in range(3)]
+
+    pages = sfn.get_paginator("list_activities").paginate(PaginationConfig={"PageSize": 2})
+    names = [activity["name"] for page in pages for activity in page["activities"]]
+    sfn.delete_activity(activityArn=arns[0])
+
+    assert [name for name in names if name.startswith("act-")] == ["act-0", "act-1", "act-2"]
+    assert sfn.describe_activity(activityArn=arns[1])["encryptionConfiguration"] == {"type": "AWS_OWNED_KEY"}
+    assert refused(lambda: sfn.describe_activity(activityArn=arns[0]))[0] == "ActivityDoesNotExist"
+    assert refused(lambda: sfn.create_activity(name="a$b")) == ("InvalidName", "Invalid Name: 'a$b'")

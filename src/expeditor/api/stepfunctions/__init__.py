@@ -1,6 +1,7 @@
 """Step Functions, as far as the executions room goes."""
 
 from expeditor.api.protocol import Operations
+from expeditor.api.stepfunctions.activities import ActivityOperations
 from expeditor.api.stepfunctions.definitions import definition_operations
 from expeditor.api.stepfunctions.executions import ExecutionOperations
 from expeditor.api.stepfunctions.histories import HistoryOperations
@@ -20,6 +21,7 @@ def stepfunctions_operations(engine: Engine, ids: Ids) -> Operations:
         **ExecutionOperations(engine, ids).table(),
         **HistoryOperations(engine).table(),
         **TaskOperations(engine).table(),
+        **ActivityOperations(engine.activities).table(),
     }
 
 

@@ -149,6 +149,11 @@ def _check_configuration(params: Params) -> None:
     """
     if params.get("loggingConfiguration", {}).get("destinations"):
         raise UnsupportedParameterError("loggingConfiguration.destinations")
+    check_encryption(params)
+
+
+def check_encryption(params: Params) -> None:
+    """Raises UnsupportedParameterError: encryption with a key of the caller's is asked for."""
     if params.get("encryptionConfiguration", {}).get("type", "AWS_OWNED_KEY") != "AWS_OWNED_KEY":
         raise UnsupportedParameterError("encryptionConfiguration")
 
