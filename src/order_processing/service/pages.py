@@ -60,6 +60,7 @@ class Pages:
             ordered_at=wording.ordered_at,
             valid_until=wording.valid_until,
             spoken=wording.spoken,
+            sentence=wording.sentence,
         )
 
     def offers(self, offers: Sequence[OfferView], city: str | None, category: str | None) -> Reply:

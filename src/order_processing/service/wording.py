@@ -93,6 +93,11 @@ def spoken(state: StepState) -> str:
     return _SPOKEN[state]
 
 
+def sentence(detail: str) -> str:
+    """A problem's detail as a sentence of its own."""
+    return f"{detail[:1].upper()}{detail[1:]}."
+
+
 def _span(seconds: float) -> str:
     for size, unit in _UNITS:
         count = int(seconds // size)

@@ -263,7 +263,9 @@ async def test_pages_load_nothing_from_elsewhere(shop: Shop) -> None:
     order_id = await voucher_of(shop)
 
     for target in ("/", "/units/spa", f"/orders/{order_id}", "/docs"):
-        page = (await shop.get(target, accept=HTML)).text
+        answer = await shop.get(target, accept=HTML)
+        page = answer.text
+        assert answer.status == 200
         assert not re.search(r'(src|href|action)="(https?:)?//', page)
         assert not re.search(r"<style|style=|<script>|\son\w+=", page)
 
