@@ -28,16 +28,10 @@ class FraudAssessment(msgspec.Struct, frozen=True):
 
 
 class FraudSignals(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules look at.
-
-    Attributes:
-        orders_of_user_last_hour: earlier orders of the same user, this one not counted.
-    """
+    """What the rules look at."""
 
     user_guid: str
-    quantity: int
     amount_minor: int
-    orders_of_user_last_hour: int = 0
 
 
 class FraudPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +41,6 @@ class FraudPolicy(msgspec.Struct, frozen=True, kw_only=True):
     fraud_score: int = 100
     large_amount_minor: int = 200_000
     huge_amount_minor: int = 1_000_000
-    orders_per_hour: int = 20
 
 
 class FraudReview(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +68,6 @@ RULES: tuple[Rule, ...] = (
     (50, "the user is watched", lambda s, _: s.user_guid.startswith("review-")),
     (50, "the amount is large", lambda s, p: s.amount_minor >= p.large_amount_minor),
     (50, "the amount is huge", lambda s, p: s.amount_minor >= p.huge_amount_minor),
-    (60, "the user ordered often within an hour", lambda s, p: s.orders_of_user_last_hour >= p.orders_per_hour),
 )
 """Points, reason, condition. The guid prefixes stand for the shop's lists, so a test order can ask for a verdict."""
 

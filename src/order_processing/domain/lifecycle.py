@@ -155,7 +155,9 @@ def reviewed(order: Order, verdict: Verdict, at: float, *, by: str, note: str) -
 
 def with_payment(order: Order, attempt: PaymentAttempt, at: float) -> Order:
     """*order* with *attempt* in its ledger."""
-    entry = by_owner(order, at, f"{attempt.purpose.value}_{attempt.outcome.value}", attempt.detail)
+    is_new = all(known.key != attempt.key for known in order.payments)
+    what = "begun" if is_new else attempt.outcome.value
+    entry = by_owner(order, at, f"{attempt.purpose.value}_{what}", attempt.detail)
     return noted(changed(order, payments=with_attempt(order.payments, attempt)), entry)
 
 

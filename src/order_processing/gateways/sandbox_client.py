@@ -83,15 +83,9 @@ class SandboxPayments:
         """The payment made for *reference*; of several the one that was not declined."""
         try:
             status, body = self._ask("GET", f"/v1/payments?reference={quote(reference, safe='')}")
-            if status != http.client.OK:
-                return Unknown(f"look-up answered {status}", answered=True)
-            found = msgspec.json.decode(body, type=_Page).payments
+            return found_payment(status, body)
         except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
             return Unknown(f"look-up failed: {error}")
-        if not found:
-            return Absent()
-        accepted = (payment for payment in found if payment.status is not ProviderStatus.DECLINED)
-        return Succeeded(next(accepted, found[0]))
 
     def close(self) -> None:
         """Hangs up the calling thread's connection."""
@@ -102,7 +96,7 @@ class SandboxPayments:
 
     def _change(self, path: str, body: Mapping[str, Any], key: str) -> Result:
         try:
-            return _result(*self._ask("POST", path, msgspec.json.encode(body), key))
+            return result_of(*self._ask("POST", path, msgspec.json.encode(body), key))
         except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
             return Unknown(f"no usable answer: {type(error).__name__} {error}")
 
@@ -149,7 +143,27 @@ class SandboxPayments:
         return False, connection
 
 
-def _result(status: int, body: bytes) -> Result:
+def found_payment(status: int, body: bytes) -> Succeeded | Unknown | Absent:
+    """What an answer to a look-up says; of several payments the one that was not declined.
+
+    Raises:
+        msgspec.DecodeError: it is not in the provider's form.
+    """
+    if status != http.client.OK:
+        return Unknown(f"look-up answered {status}", answered=True)
+    found = msgspec.json.decode(body, type=_Page).payments
+    if not found:
+        return Absent()
+    accepted = (payment for payment in found if payment.status is not ProviderStatus.DECLINED)
+    return Succeeded(next(accepted, found[0]))
+
+
+def result_of(status: int, body: bytes) -> Result:
+    """What an answer to a change says.
+
+    Raises:
+        msgspec.DecodeError: it is not in the provider's form.
+    """
     if status in (http.client.OK, http.client.CREATED):
         return Succeeded(msgspec.json.decode(body, type=ProviderPayment))
     if status == http.client.PAYMENT_REQUIRED:

@@ -41,9 +41,7 @@ def scan_fraud(services: Services, order_id: str, epoch: int) -> Order:
     def step(order: Order) -> Change | None:
         if order.fraud is not None:
             return None
-        signals = FraudSignals(
-            user_guid=order.user_guid, quantity=order.quantity, amount_minor=order.amount.amount_minor
-        )
+        signals = FraudSignals(user_guid=order.user_guid, amount_minor=order.amount.amount_minor)
         assessment = assess(signals, services.policy.fraud)
         return _with_verdict(screened(order, assessment, services.clock.now(), services.policy.review_seconds))
 
