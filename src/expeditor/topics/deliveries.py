@@ -62,7 +62,6 @@ class Deliveries:
     def uncertain(self, lane: Lane) -> None:
         """Reads the lane's new deliveries from disk: whether a commit with some of them took place is not known."""
         lane.behind = True
-        lane.undelivered = store.count_deliveries(self._database.reader, lane.subscription.subscription_id)
         self.touch(lane)
 
     async def close(self) -> None:

@@ -40,7 +40,7 @@ class Lane:
         fresh: never tried, in the order of publishing.
         again: tried before and due. They get half of the places in flight at most, so those that fail slowly leave
             the other half to the fresh ones.
-        undelivered: all deliveries that are not settled, in memory or not.
+        behind: some deliveries may be on disk only.
     """
 
     __slots__ = (
@@ -57,18 +57,16 @@ class Lane:
         "in_flight",
         "in_flight_max",
         "subscription",
-        "undelivered",
     )
 
-    def __init__(self, subscription: Subscription, in_flight_max: int, undelivered: int = 0) -> None:
+    def __init__(self, subscription: Subscription, in_flight_max: int, *, behind: bool) -> None:
         assert in_flight_max >= 1
         self.subscription = subscription
         self.in_flight_max = in_flight_max
-        self.undelivered = undelivered
         self.fresh: deque[Delivery] = deque()
         self.again: deque[Delivery] = deque()
         self.cursor = 0
-        self.behind = undelivered > 0
+        self.behind = behind
         self.closed = False
         self.held = self.held_bytes = 0
         self.in_flight = self.again_in_flight = 0
@@ -84,7 +82,6 @@ class Lane:
 
     def arrived(self, deliveries: Sequence[Delivery]) -> None:
         """Takes deliveries that were just written; those beyond the window stay on disk, and all that follow them."""
-        self.undelivered += len(deliveries)
         for delivery in deliveries:
             if delivery.delivery_id <= self.cursor:
                 continue  # read in between the commit and its report
@@ -129,7 +126,6 @@ class Lane:
     def release(self, delivery: Delivery) -> None:
         """Lets go of a delivery that reached its endpoint or a queue."""
         self.held -= 1
-        self.undelivered -= 1
         self.drop_text(delivery)
 
     def drop_text(self, delivery: Delivery) -> None:

@@ -98,8 +98,7 @@ class Topics:
             topics._catalog.states[topic_row.topic_arn] = TopicState(attribute_rules.topic_of(topic_row))
         for row in store.read_subscriptions(database.reader):
             subscription = attribute_rules.build_subscription(row, topics.region, topics.queues.names)
-            waiting = store.count_deliveries(database.reader, row.subscription_id)
-            lane = Lane(subscription, in_flight_max, waiting)
+            lane = Lane(subscription, in_flight_max, behind=True)
             topics._catalog.add_lane(lane)
             topics._deliveries.touch(lane)
         return topics
@@ -208,7 +207,7 @@ class Topics:
         if existing is not None:
             return _same_subscription(existing.subscription, subscription)
         await self._database.submit(lambda connection: store.put_subscription(connection, row))
-        self._catalog.add_lane(Lane(subscription, self._in_flight_max))
+        self._catalog.add_lane(Lane(subscription, self._in_flight_max, behind=False))
         return subscription
 
     @_change
@@ -299,7 +298,7 @@ def _lane_stats(lane: Lane, reader: apsw.Connection, now: float) -> Subscription
         subscription.subscription_arn,
         subscription.endpoint,
         subscription.paused,
-        lane.undelivered - lane.in_flight,
+        max(0, store.count_deliveries(reader, subscription.subscription_id) - lane.in_flight),
         lane.in_flight,
         None if oldest_at is None else now - oldest_at,
         lane.delivered,
