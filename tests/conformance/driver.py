@@ -13,6 +13,7 @@ from expeditor.asl import (
     CancelTimer,
     CloseExecution,
     Command,
+    DefinitionError,
     Execution,
     ExecutionContext,
     ExecutionStarted,
@@ -78,8 +79,23 @@ class Region:
     def create_state_machine(self, params: dict[str, Any]) -> dict[str, Any]:
         """CreateStateMachine."""
         arn = f"{PREFIX}:stateMachine:{params['name']}"
-        self._machines[arn] = (params["roleArn"], compile_definition(params["definition"]))
+        self._machines[arn] = (
+            params["roleArn"],
+            compile_definition(params["definition"], express=params.get("type") == "EXPRESS"),
+        )
         return {"stateMachineArn": arn, "creationDate": self.now}
+
+    def validate_definition(self, params: dict[str, Any]) -> dict[str, Any]:
+        """ValidateStateMachineDefinition."""
+        try:
+            compile_definition(params["definition"], express=params.get("type") == "EXPRESS")
+        except DefinitionError as error:
+            diagnostics = [
+                {"severity": one.severity, "code": one.code, "message": one.message, "location": one.location}
+                for one in error.diagnostics
+            ]
+            return {"result": "FAIL", "diagnostics": diagnostics, "truncated": False}
+        return {"result": "OK", "diagnostics": [], "truncated": False}
 
     def create_activity(self, params: dict[str, Any]) -> dict[str, Any]:
         """CreateActivity."""
@@ -106,6 +122,14 @@ class Region:
         run = self._runs[arn] = Run(machine, Execution.new(context))
         self.handle(run, ExecutionStarted(self.now, self._ids.seed()))
         return {"executionArn": arn, "startDate": self.now}
+
+    def start_sync_execution(self, params: dict[str, Any]) -> dict[str, Any]:
+        """StartSyncExecution."""
+        started = self.start_execution(params)
+        described = self.describe_execution(started)
+        name = described["name"]
+        machine = params["stateMachineArn"].replace(":stateMachine:", ":express:")
+        return {**described, "executionArn": f"{machine}:{name}:{self._ids.uuid()}"}
 
     def get_execution_history(self, params: dict[str, Any]) -> dict[str, Any]:
         """GetExecutionHistory."""

@@ -16,9 +16,11 @@ CALLS: dict[str, Callable[[Region, dict[str, Any]], dict[str, Any]]] = {
     "StartExecution": Region.start_execution,
     "GetExecutionHistory": Region.get_execution_history,
     "DescribeExecution": Region.describe_execution,
+    "StartSyncExecution": Region.start_sync_execution,
+    "ValidateStateMachineDefinition": Region.validate_definition,
 }
 
-KINDS = frozenset({"execution", "executions", "choice"})
+KINDS = frozenset({"execution", "executions", "choice", "sync", "validate"})
 
 
 def runs_here(case: Case) -> bool:

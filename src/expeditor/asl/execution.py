@@ -22,6 +22,7 @@ class ExecutionContext:
         token_prefix: what every task token begins with; the caller finds the execution by it.
         history_events_max: None for executions without that quota (Express).
         region: as it stands in ``TaskScheduled``.
+        alias_arn, version_arn: by which the execution was started, if by either.
     """
 
     execution_arn: str
@@ -34,6 +35,8 @@ class ExecutionContext:
     token_prefix: str = ""
     history_events_max: int | None = HISTORY_EVENTS_MAX
     region: str = "us-east-1"
+    alias_arn: str | None = None
+    version_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,13 @@ def text_of(value: JSONValue) -> str:
     return encode(value).decode()
 
 
-def execution_started(payload: bytes, role_arn: str) -> Details:
+def execution_started(payload: bytes, role_arn: str, alias_arn: str | None, version_arn: str | None) -> Details:
     """Details of ExecutionStarted; *payload* is the input's JSON text."""
     body: Details = {"input": payload.decode(), "inputDetails": NOT_TRUNCATED, "roleArn": role_arn}
+    if alias_arn is not None:
+        body["stateMachineAliasArn"] = alias_arn
+    if version_arn is not None:
+        body["stateMachineVersionArn"] = version_arn
     return {"executionStartedEventDetails": body}
 
 

@@ -18,8 +18,8 @@ from expeditor.asl.events import (
     TaskSucceeded,
     TimerFired,
 )
-from expeditor.asl.execution import Execution, Failure, Frame, Phase, Purpose, Tally
-from expeditor.asl.history import HistoryEvent
+from expeditor.asl.execution import Execution, ExecutionContext, Failure, Frame, Phase, Purpose, Tally
+from expeditor.asl.history import Details, HistoryEvent
 from expeditor.asl.model import Machine
 from expeditor.asl.moves import guarded, resume_frame, run
 from expeditor.asl.state_types import BEHAVIOURS
@@ -70,16 +70,14 @@ def _start(turn: Turn, event: ExecutionStarted) -> None:  # noqa: ARG001 - every
     value = decode(execution.context.input)
     count_max = (execution.context.history_events_max or EXPRESS_EVENTS_MAX) - 1
     execution.frame = frame = Frame(flow, flow.states[flow.start_at], value, _root(execution, value), Tally(count_max))
-    context = execution.context
-    turn.note(
-        frame,
-        "ExecutionStarted",
-        link=False,
-        details=lambda: details_of.execution_started(context.input, context.role_arn),
-    )
+    turn.note(frame, "ExecutionStarted", link=False, details=lambda: _started(execution.context))
     if machine.timeout_seconds is not None:
         turn.start_timer(frame, Purpose.EXECUTION_TIMEOUT, turn.at + machine.timeout_seconds)
     turn.ready.append(frame)
+
+
+def _started(context: ExecutionContext) -> Details:
+    return details_of.execution_started(context.input, context.role_arn, context.alias_arn, context.version_arn)
 
 
 def _root(execution: Execution, value: JSONValue) -> dict[str, JSONValue]:

@@ -29,6 +29,8 @@ def guarded(turn: Turn, frame: Frame, action: Action) -> None:
         action(turn, frame)
     except (EvaluationError, StateFailedError) as problem:
         _fail_safely(turn, frame, problem)
+    except RecursionError:
+        _fail_safely(turn, frame, EvaluationError(RUNTIME, "The data is nested too deeply."))
 
 
 def _fail_safely(turn: Turn, frame: Frame, problem: EvaluationError | StateFailedError) -> None:

@@ -3,10 +3,12 @@
 import re
 from typing import Any
 
+import msgspec
 import pytest
-from tests.unit.asl.driving import FUNCTION, Driven, machine_of, task
+from tests.unit.asl.driving import FUNCTION, SEED, Driven, machine_of, task
 
-from expeditor.asl import CancelTask, CancelTimer, ScheduleTask, StartTimer
+from expeditor.asl import CancelTask, CancelTimer, ScheduleTask, StartTimer, TaskSucceeded
+from expeditor.payloads import decode
 
 ACTIVITY = "arn:aws:states:us-east-1:000000000000:activity:pack"
 CALLBACK = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
@@ -183,6 +185,32 @@ def test_a_result_beyond_the_quota_is_a_failure_of_the_task() -> None:
 
     assert details(run, "LambdaFunctionFailed")["error"] == "States.DataLimitExceeded"
     assert run.path == ["A", "B"]
+
+
+def test_a_result_that_is_not_json_fails_the_execution() -> None:
+    run = Driven(machine_of(A=task()))
+
+    run.send(TaskSucceeded(run.now, SEED, 1, b"{"))
+
+    assert (run.status, run.execution.error) == ("FAILED", "States.Runtime")
+
+
+def test_a_result_nested_as_deep_as_can_be_read_does_no_harm() -> None:
+    grow = {"Type": "Pass", "Parameters": {"a": {"b.$": "$"}}, "Next": "Grow"}
+    run = Driven(machine_of(A=task(Next="Grow"), Grow=grow))
+    depth = next(depth for depth in range(100, 100_000, 100) if not _can_read(depth)) - 100
+
+    run.send(TaskSucceeded(run.now, SEED, 1, b"[" * depth + b"]" * depth))
+
+    assert (run.status, run.execution.error) == ("FAILED", "States.Runtime")
+
+
+def _can_read(depth: int) -> bool:
+    try:
+        decode(b"[" * depth + b"]" * depth)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def test_credentials_are_evaluated_and_handed_on() -> None:

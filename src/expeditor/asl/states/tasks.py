@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import NoReturn
 
+import msgspec
+
 from expeditor.asl import history as details_of
 from expeditor.asl.commands import ScheduleTask
 from expeditor.asl.events import TaskFailed, TaskStarted, TaskSubmitted, TaskSucceeded
@@ -13,7 +15,7 @@ from expeditor.asl.fields import Fields
 from expeditor.asl.history import Details
 from expeditor.asl.model import Resource, ResourceKind, TaskState
 from expeditor.asl.moves import leave
-from expeditor.asl.retries import HEARTBEAT_TIMEOUT, TIMEOUT
+from expeditor.asl.retries import HEARTBEAT_TIMEOUT, RUNTIME, TIMEOUT
 from expeditor.asl.scope import EvaluationError, Expression, Scope
 from expeditor.asl.states.flows import result_flow
 from expeditor.asl.states.reading import basics, catchers, retriers
@@ -188,8 +190,15 @@ def succeeded(turn: Turn, frame: Frame, event: TaskSucceeded) -> None:
         f"{kind}Succeeded",
         details=lambda: details_of.output_details(_key(kind, "Succeeded"), event.output, _service(state.resource)),
     )
-    assigned, output = state.flow.give(turn.scope(frame), frame.input, decode(event.output))
+    assigned, output = state.flow.give(turn.scope(frame), frame.input, _decoded(event.output))
     leave(turn, frame, output, assigned)
+
+
+def _decoded(output: bytes) -> JSONValue:
+    try:
+        return decode(output)
+    except msgspec.DecodeError as error:
+        raise EvaluationError(RUNTIME, f"The task's output is not JSON: {error}") from error
 
 
 def _too_large(resource: Resource) -> Failure:
