@@ -1,5 +1,6 @@
 """Durable executions of state machines."""
 
+from expeditor.executions.activities import Activities, Activity, ActivityTask
 from expeditor.executions.engine import Counts, Engine
 from expeditor.executions.machines import (
     CreateStateMachine,
@@ -16,6 +17,9 @@ from expeditor.executions.timers import Alarm, LoopAlarm
 from expeditor.integrations import ClosedExecution, StartedExecution, StartRequest
 
 __all__ = [
+    "Activities",
+    "Activity",
+    "ActivityTask",
     "Alarm",
     "Change",
     "ChangeKind",

@@ -49,6 +49,7 @@ class Engine:
 
     Attributes:
         machines: the state machines.
+        activities: the activities and their workers.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -59,6 +60,7 @@ class Engine:
         self._rebuilding = rebuilding
         self._runner = rebuilding.runner
         self._names = rebuilding.names
+        self.activities = rebuilding.runner.activities
         self._tokens = TaskTokens(parts, self._registry, self._runner)
         self._records = Records(parts.database, self.machines)
         self._last_id = executions.last_id(parts.database.reader)

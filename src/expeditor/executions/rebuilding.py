@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from expeditor.asl import CloseExecution, ExecutionStatus
 from expeditor.executions.errors import ExecutionDoesNotExistError
 from expeditor.executions.machines import StateMachines
 from expeditor.executions.names import Names
@@ -21,6 +22,7 @@ Progress = Callable[[int, int], None]
 """Called with how many executions are rebuilt and how many there are."""
 
 _CHUNK = 100
+_UNFOLLOWABLE = "The journal could not be replayed; the node's log has the details"
 _DELAY_SECONDS = (0.0, 0.05, 0.2, 1.0, 5.0)
 
 
@@ -96,6 +98,13 @@ class Rebuilding:
             # The edge of the interpreter: a journal it cannot follow stops this one execution.
             running = fresh(row, machine)
             _log.exception("%s stops: its journal cannot be replayed", running.arn)
-            self.runner.fail_unfollowable(running, self._parts.clock.now())
+            self.runner.end(
+                running, CloseExecution(ExecutionStatus.FAILED, error="States.Runtime", cause=_UNFOLLOWABLE)
+            )
             return
-        self.runner.resume(recovered)
+        execution = recovered.running.execution
+        if execution.status is ExecutionStatus.RUNNING:
+            self.runner.resume(recovered)
+        else:
+            ended = CloseExecution(execution.status, execution.output, execution.error, execution.cause)
+            self.runner.end(recovered.running, ended)

@@ -23,6 +23,7 @@ from expeditor.asl import (
     TaskSucceeded,
     advance,
 )
+from expeditor.executions.activities import Activities
 from expeditor.executions.clockwork import Clockwork
 from expeditor.executions.commits import Commits
 from expeditor.executions.errors import ExecutionUnavailableError, TaskTimedOutError
@@ -36,6 +37,8 @@ from expeditor.integrations import Failed, Outcome, StartedExecution, Submitted,
 from expeditor.store.executions import Closing, JournalEntry
 
 _log = logging.getLogger(__name__)
+
+_ACTIVITY = ":activity:"
 
 
 class ChangeKind(StrEnum):
@@ -62,7 +65,8 @@ class Runner:
 
     Attributes:
         subscribers: called once per commit.
-        on_lost: called with the executions a failed commit held a part of.
+        clockwork: the timers.
+        activities: what performs tasks of activities.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Runner:
     ) -> None:
         self.subscribers: list[Subscriber] = []
         self.clockwork = Clockwork(parts, registry, self.post)
+        self.activities = Activities(parts, registry, self.post, self.clockwork.call_later)
         self._parts = parts
         self._registry = registry
         self._names = names
@@ -95,11 +100,11 @@ class Runner:
             if command.task_id not in recovered.taken:
                 self._start_task(running, command, recovered.submitted.get(command.task_id))
 
-    def fail_unfollowable(self, running: Running, at: float) -> None:
-        """Ends an execution whose journal the interpreter cannot follow."""
+    def end(self, running: Running, command: CloseExecution) -> None:
+        """Ends an execution that its journal leaves in no state to go on."""
         self._registry.add(running)
         self._commits.batch.touched[running.id] = running
-        self._stop_broken(running, "The journal could not be replayed; the node's log has the details", at)
+        self._close(running, command, self._parts.clock.now())
         self._commits.submit()
 
     def post(self, running: Running, event: AnyEvent, waiter: Waiter | None = None) -> None:
@@ -220,8 +225,9 @@ class Runner:
             command.resource, command.parameters, running.arn, command.task_id, command.token, submitted
         )
         report = partial(self._report, running, command.task_id)
+        start = self.activities.start if _ACTIVITY in command.resource else self._parts.integrations.start
         try:
-            cancel = self._parts.integrations.start(request, report)
+            cancel = start(request, report)
         except Exception as error:  # noqa: BLE001
             # The edge of the integrations: whatever they raise is the failure of this one task.
             _log.exception("task %d of %s could not be started", command.task_id, running.arn)

@@ -11,7 +11,7 @@ import pytest
 from expeditor.clock import ManualClock
 from expeditor.executions import CreateStateMachine, Engine, Parts, StartedExecution
 from expeditor.ids import SeededIds
-from expeditor.integrations import Cancel, Executions, Outcome, Report, TaskRequest
+from expeditor.integrations import Cancel, Executions, Outcome, Report, TaskRequest, TaskStarter
 from expeditor.payloads import JSONValue, encode
 from expeditor.store import CommitUnknownError, Database
 
@@ -39,8 +39,9 @@ class ManualAlarm:
 class ScriptedTasks:
     """Answers tasks from a script; None leaves a task open for the test to report on."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, clock: ManualClock) -> None:
         self.script = script
+        self.clock = clock
         self.requests: list[TaskRequest] = []
         self.open: list[tuple[TaskRequest, Report]] = []
         self.cancelled: list[int] = []
@@ -129,14 +130,15 @@ class World:
         self.clock = ManualClock()
         self.ids = SeededIds(7)
         self.alarm = ManualAlarm(self.clock)
-        self.tasks = ScriptedTasks(lambda _: None)
+        self.tasks = ScriptedTasks(lambda _: None, self.clock)
+        self.wrap: Callable[[ScriptedTasks], TaskStarter] = lambda tasks: tasks
         self.database: FaultyDatabase
         self.engine: Engine
 
     async def open(self) -> Engine:
         self.database = FaultyDatabase(Database.open(self.path, "expeditor.store.migrations"))
         self.alarm = ManualAlarm(self.clock)
-        parts = Parts(self.database, self.tasks, self.clock, self.ids, self.alarm)  # type: ignore[arg-type]
+        parts = Parts(self.database, self.wrap(self.tasks), self.clock, self.ids, self.alarm)  # type: ignore[arg-type]
         self.engine = await Engine.open(parts)
         return self.engine
 
@@ -144,7 +146,7 @@ class World:
         """Drops the engine as it stands and opens another one on the same file."""
         script = self.tasks.script
         await self.close()
-        self.tasks = ScriptedTasks(script)
+        self.tasks = ScriptedTasks(script, self.clock)
         return await self.open()
 
     async def close(self) -> None:

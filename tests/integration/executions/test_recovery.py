@@ -6,6 +6,7 @@ import pytest
 
 from expeditor.errors import ServiceError
 from expeditor.executions import ExecutionFilter
+from expeditor.executions.errors import EngineClosedError
 from expeditor.integrations import Failed, Outcome, Submitted, Succeeded, TaskRequest
 from expeditor.payloads import encode
 from expeditor.store import CommitUnknownError
@@ -218,3 +219,44 @@ async def test_recovered_task_gets_its_whole_heartbeat_again(world) -> None:
 
     described = world.engine.describe_execution(started.arn)
     assert (described.status, described.error) == ("FAILED", "States.HeartbeatTimeout")
+
+
+async def test_journal_that_ends_an_execution_ends_it_whatever_its_row_says(world) -> None:
+    arn = await world.machine({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 60, "End": True}}})
+    started = await world.start(arn)
+    await world.elapse(60)
+    await world.engine.wait_closed(started.arn)
+    await world.database.real.submit(lambda c: c.execute("UPDATE executions SET status = 'RUNNING'") and None)
+
+    await world.crash()
+
+    assert (await world.engine.wait_closed(started.arn)).status == "SUCCEEDED"
+
+
+async def test_damaged_journal_stops_only_its_own_execution(world, caplog) -> None:
+    arn = await world.machine({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 60, "End": True}}})
+    damaged, sound = await world.start(arn, "damaged"), await world.start(arn, "sound")
+    await world.database.real.submit(lambda c: c.execute("INSERT INTO journal VALUES (1, 1, x'c1')") and None)
+
+    await world.crash()
+    closed = await world.engine.wait_closed(damaged.arn)
+    await world.elapse(60)
+
+    assert (closed.status, closed.error) == ("FAILED", "States.Runtime")
+    assert [event.type for event in world.engine.history(damaged.arn)][-1] == "ExecutionFailed"
+    assert (await world.engine.wait_closed(sound.arn)).status == "SUCCEEDED"
+
+
+async def test_close_keeps_what_was_taken_in_and_refuses_what_comes_after(world) -> None:
+    arn = await world.machine(CALLBACK)
+    started = world.engine.start_execution(arn, "e", b"{}")
+    end = world.engine.wait_closed((await started).arn)
+
+    await world.engine.close()
+
+    with pytest.raises(EngineClosedError):
+        await world.engine.start_execution(arn, "late", b"{}")
+    with pytest.raises(EngineClosedError):
+        await end
+    await world.crash()
+    assert world.engine.counts().running == 1

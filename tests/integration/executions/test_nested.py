@@ -1,0 +1,171 @@
+"""Executions that start executions, through the engine itself."""
+
+import json
+
+import pytest
+
+from expeditor.errors import ServiceError
+from expeditor.executions import ExecutionFilter
+from expeditor.integrations import Cancel, Failed, Integrations, Report, Succeeded, TaskRequest
+
+pytestmark = pytest.mark.anyio
+
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
+CHILD = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": FUNCTION, "End": True}}}
+START = "arn:aws:states:::states:startExecution"
+
+
+class WithNested:
+    """Scripted functions, and the real integration for startExecution."""
+
+    def __init__(self, scripted) -> None:
+        self._scripted = scripted
+        self._real: Integrations
+
+    def attach(self, executions) -> None:
+        self._real = Integrations(None, self._scripted.clock)
+        self._real.attach(executions)
+
+    def is_supported(self, resource: str) -> bool:
+        return True
+
+    def start(self, request: TaskRequest, report: Report) -> Cancel | None:
+        starter = self._real if request.resource.startswith(START) else self._scripted
+        return starter.start(request, report)
+
+
+@pytest.fixture
+async def nested(world):
+    world.wrap = lambda tasks: WithNested(tasks)
+    await world.crash()
+    return world
+
+
+async def parent(world, pattern: str, **parameters) -> str:
+    child = await world.machine(CHILD, "child")
+    state = {
+        "Type": "Task",
+        "Resource": START + pattern,
+        "Parameters": {"StateMachineArn": child, "Input": {"n": 1}, **parameters},
+        "End": True,
+    }
+    return await world.machine({"StartAt": "S", "States": {"S": state}}, f"parent{len(pattern)}")
+
+
+async def the_child(world) -> str:
+    arn = "arn:aws:states:us-east-1:000000000000:stateMachine:child"
+    await world.until(lambda: bool(world.tasks.open))
+    [child] = world.engine.list_executions(ExecutionFilter(arn)).executions
+    return child.arn
+
+
+async def test_plain_start_ends_when_the_child_has_begun(nested) -> None:
+    started = await nested.start(await parent(nested, ""))
+    closed = await nested.engine.wait_closed(started.arn)
+
+    answer = json.loads(closed.output)
+    assert answer["ExecutionArn"] == await the_child(nested)
+    assert answer["SdkHttpMetadata"]["HttpStatusCode"] == 200
+    assert nested.engine.describe_execution(answer["ExecutionArn"]).input == b'{"n":1}'
+
+
+@pytest.mark.parametrize(("pattern", "output"), [(".sync", '{"b":2}'), (".sync:2", {"b": 2})])
+async def test_sync_start_ends_with_the_child(nested, pattern, output) -> None:
+    started = await nested.start(await parent(nested, pattern, Name="kid"))
+    child = await the_child(nested)
+    nested.tasks.finish(Succeeded(b'{"b":2}'))
+
+    answer = json.loads((await nested.engine.wait_closed(started.arn)).output)
+
+    assert child.endswith(":execution:child:kid")
+    assert (answer["Status"], answer["Name"], answer["Output"]) == ("SUCCEEDED", "kid", output)
+    assert [event.type for event in nested.engine.history(started.arn)][2:6] == [
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskSubmitted",
+        "TaskSucceeded",
+    ]
+
+
+async def test_failed_child_fails_the_task_with_its_description(nested) -> None:
+    started = await nested.start(await parent(nested, ".sync"))
+    await the_child(nested)
+    nested.tasks.finish(Failed("Card.Declined", "no money"))
+
+    closed = await nested.engine.wait_closed(started.arn)
+
+    cause = json.loads(closed.cause)
+    assert closed.error == "States.TaskFailed"
+    assert (cause["Status"], cause["Error"], cause["Cause"]) == ("FAILED", "Card.Declined", "no money")
+
+
+async def test_stopped_parent_stops_its_child(nested) -> None:
+    started = await nested.start(await parent(nested, ".sync"))
+    child = await the_child(nested)
+
+    await nested.engine.stop_execution(started.arn, None, None)
+
+    assert (await nested.engine.wait_closed(child)).status == "ABORTED"
+
+
+async def test_missing_machine_fails_the_task(nested) -> None:
+    started = await nested.start(await parent(nested, "", StateMachineArn=f"{'arn:aws:states:us-east-1:0'}:x"))
+
+    closed = await nested.engine.wait_closed(started.arn)
+
+    assert closed.error == "StepFunctions.StateMachineDoesNotExistException"
+
+
+@pytest.mark.parametrize("commits_before", [1, 2, 3, 4])
+async def test_crash_leaves_one_child_whatever_was_on_disk(nested, commits_before) -> None:
+    arn = await parent(nested, ".sync:2")
+    nested.database.fail_at, nested.database.how = nested.database.commits + commits_before + 1, "before"
+    started = nested.engine.start_execution(arn, "p", b"{}")
+    for _ in range(20):
+        await nested.elapse(0)
+    for _ in range(commits_before % 2):
+        if nested.tasks.open:
+            nested.tasks.finish(Succeeded(b'{"b":2}'))
+            await nested.elapse(0)
+
+    await nested.crash()
+    child = await the_child(nested)
+    nested.tasks.finish(Succeeded(b'{"b":2}'))
+    closed = await nested.engine.wait_closed((await started).arn)
+
+    assert json.loads(closed.output)["ExecutionArn"] == child
+    assert nested.engine.describe_execution(child).status == "SUCCEEDED"
+
+
+async def test_child_that_ended_before_the_crash_is_still_the_parents(nested) -> None:
+    """The start of the child was on disk, its answer in the parent's journal was not, and the child has ended since."""
+    arn = await parent(nested, ".sync:2")
+    started = await nested.start(arn, "p")
+    child = await the_child(nested)
+    nested.tasks.finish(Succeeded(b'{"b":2}'))
+    await nested.engine.wait_closed(child)
+    await nested.engine.wait_closed(started.arn)
+    await nested.database.real.submit(lambda c: c.execute("DELETE FROM journal WHERE execution_id = 1") and None)
+    await nested.database.real.submit(
+        lambda c: c.execute("UPDATE executions SET status = 'RUNNING', stopped_at = NULL WHERE id = 1") and None
+    )
+
+    await nested.crash()
+    closed = await nested.engine.wait_closed(started.arn)
+
+    assert json.loads(closed.output)["ExecutionArn"] == child
+
+
+async def test_name_that_another_execution_has_fails_the_task(nested) -> None:
+    arn = await parent(nested, ".sync", Name="kid")
+    with pytest.raises(ServiceError):
+        nested.engine.describe_execution("arn:aws:states:us-east-1:000000000000:execution:child:kid")
+    child_machine = "arn:aws:states:us-east-1:000000000000:stateMachine:child"
+    other = await nested.start(child_machine, "kid", {"other": 1})
+    await nested.until(lambda: bool(nested.tasks.open))
+    nested.tasks.finish(Succeeded(b"1"))
+    await nested.engine.wait_closed(other.arn)
+
+    closed = await nested.engine.wait_closed((await nested.start(arn)).arn)
+
+    assert closed.error == "StepFunctions.ExecutionAlreadyExistsException"
