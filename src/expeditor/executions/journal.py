@@ -2,7 +2,7 @@
 
 import msgspec
 
-from expeditor.asl.events import AnyEvent
+from expeditor.asl import AnyEvent
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
