@@ -8,6 +8,7 @@ import pytest
 
 from expeditor.topics import MessageAttribute, NewMessage, NotFoundError
 from expeditor.topics.errors import TooManyEntriesInBatchRequestError
+from expeditor.topics.lane import HELD_BYTES_MAX
 from tests.integration.topics.harness import DEFERRED, DELIVERED, FAILED, FUNCTION, texts, world
 
 pytestmark = pytest.mark.anyio
@@ -293,3 +294,21 @@ async def test_paused_subscription_waits_and_others_go_on(tmp_path: Path) -> Non
         waiting = {stats.subscription_arn: stats.waiting for stats in w.topics.stats().subscriptions}
         assert sorted(waiting.values()) == [0, 1]
         assert waiting[other.subscription_arn] == 1
+
+
+async def test_large_backlog_that_fails_stays_on_disk_and_arrives(tmp_path: Path) -> None:
+    async with world(tmp_path, in_flight_max=8) as w:
+        arn = await w.subscribed()
+        large = "x" * 250_000
+        w.endpoint.behave = lambda _: FAILED
+        for number in range(100):
+            await w.topics.publish(arn, texts(f"{number} {large}"))
+        await w.node.settle()
+        (lane,) = w.topics._catalog.lanes.values()
+        assert lane.held_bytes <= HELD_BYTES_MAX + 262_144
+
+        w.endpoint.behave = lambda _: DELIVERED
+        await w.node.advance(60)
+
+        assert len({text.partition(" ")[0] for text in w.endpoint.seen}) == 100
+        assert (w.node.count("deliveries"), lane.held, lane.held_bytes) == (0, 0, 0)
