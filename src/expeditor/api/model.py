@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-Wire = Literal["json", "rest-json", "query"]
+WireName = Literal["json", "rest-json", "query"]
 
 _FILES = {
     "stepfunctions": "stepfunctions/2016-11-23",
@@ -86,7 +86,7 @@ class OperationModel(msgspec.Struct, frozen=True, rename="camel"):
 class Metadata(msgspec.Struct, frozen=True, rename="camel"):
     """What tells one service from another on the wire."""
 
-    protocol: Wire
+    protocol: WireName
     target_prefix: str = ""
     json_version: str = "1.1"
     xml_namespace: str | None = None

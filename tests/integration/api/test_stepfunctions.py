@@ -230,10 +230,12 @@ def test_tags_change(sfn: "SFNClient") -> None:
 def test_definition_is_validated_without_being_kept(sfn: "SFNClient") -> None:
     good = sfn.validate_state_machine_definition(definition=PASS)
     bad = sfn.validate_state_machine_definition(definition='{"StartAt": "Only"}', maxResults=1)
+    express = sfn.validate_state_machine_definition(definition=CALLBACK, type="EXPRESS")
 
     assert (good["result"], good["diagnostics"], good["truncated"]) == ("OK", [], False)
     assert bad["result"] == "FAIL"
     assert bad["diagnostics"][0]["code"] == "SCHEMA_VALIDATION_FAILED"
+    assert express["diagnostics"][0]["location"] == "/States/Ask/Resource"
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,16 @@ async def test_page_of_another_site_is_refused() -> None:
 
     assert (await start_execution(body, origin="http://evil.example")).status == 403
     assert (await start_execution(body, origin="null")).status == 403
+    assert (await start_execution(body, origin="http://[broken")).status == 403
+    assert (await start_execution(body, sec_fetch_site="cross-site")).status == 403
     assert (await start_execution(body, origin="http://localhost:8081")).status == 200
+
+
+async def test_image_of_another_site_is_refused() -> None:
+    response = await call(scope("GET", "/", "Action=Publish&TopicArn=t&Message=hi", sec_fetch_site="cross-site"))
+
+    assert response is not None
+    assert response.status == 403
 
 
 async def test_endless_headers_are_refused() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from expeditor.api.protocol import Answer, Call, Operation, Operations
 from expeditor.api.stepfunctions.state_machines import DEFINITION_BODY_BYTES_MAX
 from expeditor.asl import DefinitionError, Diagnostic, compile_definition
+from expeditor.executions import MachineType
 
 DIAGNOSTICS_MAX = 100
 """Also the default. Source: API_ValidateStateMachineDefinition."""
@@ -12,16 +13,12 @@ DIAGNOSTICS_MAX = 100
 
 def definition_operations() -> Operations:
     """The operations by name."""
-    missing = "warnings; rules that hold only for EXPRESS"
-    return {
-        "ValidateStateMachineDefinition": Operation(
-            _validate, missing=missing, body_bytes_max=DEFINITION_BODY_BYTES_MAX
-        )
-    }
+    operation = Operation(_validate, missing="warnings", body_bytes_max=DEFINITION_BODY_BYTES_MAX)
+    return {"ValidateStateMachineDefinition": operation}
 
 
 async def _validate(call: Call) -> Answer:
-    found = _diagnostics(call.params["definition"])
+    found = _diagnostics(call.params["definition"], express=call.params.get("type") == MachineType.EXPRESS)
     if call.params.get("severity", "ERROR") == "ERROR":
         found = [each for each in found if each.severity == "ERROR"]
     wanted = call.params.get("maxResults") or DIAGNOSTICS_MAX
@@ -32,9 +29,9 @@ async def _validate(call: Call) -> Answer:
     }
 
 
-def _diagnostics(definition: str) -> Sequence[Diagnostic]:
+def _diagnostics(definition: str, *, express: bool) -> Sequence[Diagnostic]:
     try:
-        compile_definition(definition)
+        compile_definition(definition, express=express)
     except DefinitionError as error:
         return error.diagnostics
     return ()
