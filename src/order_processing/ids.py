@@ -43,5 +43,5 @@ class SeededIds:
 
 
 def new_secret() -> bytes:
-    """32 random bytes from the operating system, to be kept."""
-    return secrets.token_bytes(32)
+    """256 random bits to be kept, as 64 hexadecimal digits so that headers can carry them."""
+    return secrets.token_hex(32).encode()

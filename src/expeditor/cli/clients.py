@@ -63,10 +63,11 @@ class HttpClient:
         name: what stands behind it, for error sentences.
     """
 
-    def __init__(self, name: str, port: int, prefix: str = "") -> None:
+    def __init__(self, name: str, port: int, prefix: str = "", headers: Mapping[str, str] | None = None) -> None:
         self.name = name
         self._port = port
         self._prefix = prefix
+        self._headers = headers or {}
         self._connection = http.client.HTTPConnection(HOST, port, timeout=REQUEST_SECONDS_MAX)
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:
@@ -97,7 +98,7 @@ class HttpClient:
     ) -> tuple[int, Any]:
         """Status and decoded answer, whatever the status is."""
         content = None if body is None else msgspec.json.encode(body)
-        sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
+        sent = {"Accept": "application/json", "Content-Type": "application/json", **self._headers, **(headers or {})}
         try:
             self._connection.request(method, self._prefix + path, content, sent)
             response = self._connection.getresponse()
@@ -112,6 +113,21 @@ class HttpClient:
 def shop() -> HttpClient:
     """The order service."""
     return HttpClient("the shop", settings().shop_port)
+
+
+def shop_operator() -> HttpClient:
+    """What operators see of orders.
+
+    Raises:
+        CommandError: the token of this EXPEDITOR_HOME cannot be read.
+    """
+    path = settings().home / "secrets" / "operator.token"
+    try:
+        token = path.read_text()
+    except OSError as error:
+        message = f"cannot read {path} ({error.strerror}); set EXPEDITOR_HOME to the directory of the running node"
+        raise CommandError(message) from error
+    return HttpClient("the shop", settings().shop_port, "/operator/", {"Authorization": f"Bearer {token}"})
 
 
 def operator() -> HttpClient:

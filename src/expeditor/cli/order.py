@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from expeditor.cli.clients import HttpClient, shop
+from expeditor.cli.clients import HttpClient, shop, shop_operator
 from expeditor.cli.output import CommandError, ExitCode, output_option, say, show, show_rows
 from expeditor.clock import SystemClock
 from expeditor.ids import SystemIds
@@ -70,8 +70,8 @@ def get(order_id: str, output: str) -> None:
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
 @output_option
 def list_(status: str | None, limit: int, output: str) -> None:
-    """List orders, newest first."""
-    rows = shop().get("/orders", {"limit": limit} | ({"status": status} if status else {}))
+    """List orders by their last change, newest first; needs to read EXPEDITOR_HOME/secrets/operator.token."""
+    rows = shop_operator().get("orders", {"limit": limit} | ({"status": status} if status else {}))
     show_rows(rows, ("order_id", "status", "pipeline", "release", "unit_id", "created_at"), output)
 
 

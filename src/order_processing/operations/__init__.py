@@ -22,7 +22,7 @@ from order_processing.operations.delivering import (
 )
 from order_processing.operations.opening import (
     VoucherKeyError,
-    make_voucher_key,
+    make_secret,
     open_services,
     read_voucher_key,
     shared_services,
@@ -66,7 +66,7 @@ __all__ = [
     "issue_vouchers",
     "let_go_of",
     "load",
-    "make_voucher_key",
+    "make_secret",
     "notification_of",
     "notify_again",
     "open_services",

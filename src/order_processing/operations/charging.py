@@ -168,7 +168,7 @@ def _begin(services: Services, order: Order, epoch: int, purpose: Purpose) -> Or
         )
         return with_payment(current, attempt, at)
 
-    return change_owned(services, order.order_id, epoch, step)
+    return change_owned(services, order.order_id, epoch, step, known=order)
 
 
 def _send(services: Services, order: Order, attempt: PaymentAttempt) -> Result:
@@ -215,7 +215,7 @@ def _reference(order: Order, attempt: PaymentAttempt) -> str:
 def _settle(services: Services, order: Order, epoch: int, attempt: PaymentAttempt, result: Result | Absent) -> Order:
     """Records how *attempt* ended and what follows from it; raises when it did not succeed."""
     known = _ended(attempt, result, services.clock.now())
-    after = change_owned(services, order.order_id, epoch, _record(services, known))
+    after = change_owned(services, order.order_id, epoch, _record(services, known), known=order)
     if known.outcome is Outcome.UNKNOWN:
         raise PaymentUnknownError(order.order_id, attempt.purpose, known.detail)
     if known.outcome is Outcome.DECLINED:

@@ -87,15 +87,18 @@ def load(services: Services, order_id: str) -> Order:
     return order
 
 
-def change(services: Services, order_id: str, step: Step) -> Order:
+def change(services: Services, order_id: str, step: Step, known: Order | None = None) -> Order:
     """Takes one step in one transaction; on a conflict everything is read and decided again.
+
+    Args:
+        known: the order as read a moment ago, which saves the first read.
 
     Raises:
         ContendedError: that did not help.
         ConflictError, SoldOutError: a write other than the order's was refused; nothing was written.
     """
     for _ in range(TRIES_MAX):
-        before = load(services, order_id)
+        before, known = known or load(services, order_id), None
         decided = step(before)
         if decided is None:
             return before
@@ -112,7 +115,7 @@ def change(services: Services, order_id: str, step: Step) -> Order:
     raise ContendedError(order_id)
 
 
-def change_owned(services: Services, order_id: str, epoch: int, step: Step) -> Order:
+def change_owned(services: Services, order_id: str, epoch: int, step: Step, known: Order | None = None) -> Order:
     """Like ``change``, for the owner alone; its lease is renewed with each change.
 
     Raises:
@@ -127,7 +130,7 @@ def change_owned(services: Services, order_id: str, epoch: int, step: Step) -> O
         after = decided if isinstance(decided, Change) else Change(decided)
         return Change(_with_lease(services, after.order), after.writes)
 
-    return change(services, order_id, fenced)
+    return change(services, order_id, fenced, known)
 
 
 def _with_lease(services: Services, order: Order) -> Order:

@@ -62,7 +62,7 @@ def reserve_shipment(services: Services, order_id: str, epoch: int) -> Order:
         shipment = Shipment(shipment_id=reserved.shipment_id, quantity=reserved.quantity, reserved_at=at)
         return with_shipment(current, shipment, at)
 
-    return change_owned(services, order_id, epoch, step)
+    return change_owned(services, order_id, epoch, step, known=order)
 
 
 def send_confirmation(services: Services, order_id: str, epoch: int) -> Order:
@@ -83,7 +83,7 @@ def send_confirmation(services: Services, order_id: str, epoch: int) -> Order:
     def step(current: Order) -> Order | None:
         return None if message_id in current.mails else mailed(current, message_id, services.clock.now())
 
-    return change_owned(services, order_id, epoch, step)
+    return change_owned(services, order_id, epoch, step, known=order)
 
 
 def _confirmation(services: Services, order: Order, message_id: str) -> Mail:

@@ -70,7 +70,7 @@ def read_voucher_key(path: Path) -> bytes:
     return secret
 
 
-def make_voucher_key(path: Path) -> None:
+def make_secret(path: Path) -> None:
     """Makes the secret if there is none, readable by this user only; it is on disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f"{path.name}.{os.getpid()}")

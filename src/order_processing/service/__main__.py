@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import uvloop
 
 from order_processing.errors import OrderProcessingError
-from order_processing.operations import make_voucher_key, open_services
+from order_processing.operations import make_secret, open_services
 from order_processing.service.process import run
 from order_processing.service.settings import Settings
 from order_processing.service.sns import SnsPublisher
@@ -25,7 +25,8 @@ def main(environment: Mapping[str, str]) -> None:
     """
     end_with_parent()
     settings = Settings.of(environment)
-    make_voucher_key(settings.voucher_key_file)
+    make_secret(settings.voucher_key_file)
+    make_secret(settings.operator_token_file)
     store = SqliteOrderStore(settings.orders_db)
     if settings.demo_catalogue:
         seed(store)

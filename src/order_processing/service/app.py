@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from order_processing.errors import TransientError
 from order_processing.service.http import Receive, Reply, Scope, Send, header_values, problem_reply, send_reply
+from order_processing.service.operator_api import OperatorApi
 from order_processing.service.orders_api import OrdersApi
 from order_processing.service.problems import Problem, ProblemError
 from order_processing.service.router import Request, Route, Router
@@ -28,6 +29,11 @@ def api_routes(orders: OrdersApi, shop: ShopApi, upkeep: UpkeepApi) -> tuple[Rou
         Route("GET", "/metrics", upkeep.metrics),
         Route("GET", "/openapi.json", upkeep.openapi),
     )
+
+
+def operator_routes(operator: OperatorApi) -> tuple[Route, ...]:
+    """What operators use; not part of the public description."""
+    return (Route("GET", "/operator/orders", operator.orders),)
 
 
 def page_routes(orders: OrdersApi, shop: ShopApi, upkeep: UpkeepApi) -> tuple[Route, ...]:

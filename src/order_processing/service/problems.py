@@ -19,6 +19,7 @@ class Problem(Enum):
     INVALID_JSON = ("invalid-json", 400, "The body is not strict JSON")
     INVALID_FIELD = ("invalid-field", 422, "A field has a value that is not accepted")
     CARD_NUMBER = ("card-number", 422, "A field looks like a card number")
+    UNAUTHORIZED = ("unauthorized", 401, "This needs the operator's token")
     FOREIGN_ORIGIN = ("foreign-origin", 403, "The form was sent from another site")
     NOT_FOUND = ("not-found", 404, "There is nothing here")
     UNKNOWN_ORDER = ("unknown-order", 404, "There is no such order")

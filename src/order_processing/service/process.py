@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from order_processing.operations import Services, notification_of
-from order_processing.service.app import OrderServiceApp, api_routes, page_routes
+from order_processing.service.app import OrderServiceApp, api_routes, operator_routes, page_routes
 from order_processing.service.feed import OrderFeed
 from order_processing.service.metrics import Metrics, VoucherTimes
+from order_processing.service.operator_api import OperatorApi
 from order_processing.service.orders_api import OrdersApi
 from order_processing.service.pages import Pages
 from order_processing.service.placing import Placing
@@ -57,7 +58,8 @@ def assemble(
         ShopApi(store, placing, pages, services.ids),
         UpkeepApi(store, pages, metrics),
     )
-    router = Router((*api_routes(*rooms), *page_routes(*rooms)))
+    operator = OperatorApi(services, settings.operator_token_file.read_bytes())
+    router = Router((*api_routes(*rooms), *page_routes(*rooms), *operator_routes(operator)))
     app = OrderServiceApp(router, settings.hosts, pages.problem)
     sweep = Sweep(store, notification_of, services.clock, settings.sweep_seconds)
     return OrderService(app, feed, relay, sweep, voucher_times)

@@ -24,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         orders_db: ``ORDERS_DB``, the SQLite file of which this process is the only writer.
         orders_socket: ``ORDERS_SOCKET``, where functions send their commits.
         voucher_key_file: ``VOUCHER_KEY_FILE``, made when there is none.
+        operator_token_file: ``OPERATOR_TOKEN_FILE``, likewise; by default beside the voucher key.
         topic_arn: ``ORDER_NOTIFICATIONS_TOPIC_ARN``.
         demo_catalogue: ``DEMO_CATALOGUE`` is not empty: offers to try things with are added if they are missing.
         sweep_seconds: ``SWEEP_SECONDS``: after so long without a claim an order is announced again.
@@ -34,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     orders_db: Path
     orders_socket: Path
     voucher_key_file: Path
+    operator_token_file: Path
     topic_arn: str
     demo_catalogue: bool
     sweep_seconds: float
@@ -56,6 +58,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 orders_db=Path(environment["ORDERS_DB"]),
                 orders_socket=Path(environment["ORDERS_SOCKET"]),
                 voucher_key_file=Path(environment["VOUCHER_KEY_FILE"]),
+                operator_token_file=Path(
+                    environment.get("OPERATOR_TOKEN_FILE")
+                    or Path(environment["VOUCHER_KEY_FILE"]).with_name("operator.token")
+                ),
                 topic_arn=environment["ORDER_NOTIFICATIONS_TOPIC_ARN"],
                 demo_catalogue=bool(environment.get("DEMO_CATALOGUE")),
                 sweep_seconds=float(environment.get("SWEEP_SECONDS") or SWEEP_SECONDS),

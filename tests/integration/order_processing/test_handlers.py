@@ -27,7 +27,7 @@ from order_processing.legacy import fulfilment, payment_authorization
 from order_processing.operations import (
     VoucherKeyError,
     claim,
-    make_voucher_key,
+    make_secret,
     open_services,
     read_voucher_key,
     shared_services,
@@ -46,7 +46,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = a_world(tmp_path)
     assert isinstance(made.store, SqliteOrderStore)
     made.store.serve(tmp_path / "orders.sock")
-    make_voucher_key(tmp_path / "secrets" / "voucher.key")
+    make_secret(tmp_path / "secrets" / "voucher.key")
     sandbox = over_http(tmp_path / "sandbox")
     payments = next(sandbox)
     environment = {
@@ -188,9 +188,9 @@ def test_a_message_that_is_no_notification_is_for_the_dead_letter_queue(message:
 def test_the_voucher_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "secrets" / "voucher.key"
 
-    make_voucher_key(path)
+    make_secret(path)
     secret = read_voucher_key(path)
-    make_voucher_key(path)
+    make_secret(path)
 
     assert read_voucher_key(path) == secret
     assert path.stat().st_mode & 0o777 == 0o600

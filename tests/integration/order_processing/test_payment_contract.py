@@ -13,7 +13,7 @@ from order_processing.gateways import (
     Authorization,
     Declined,
     PaymentGateway,
-    PaymentSettingsError,
+    UrlError,
     ProviderStatus,
     SandboxPayments,
     Succeeded,
@@ -139,5 +139,5 @@ def test_a_provider_nobody_answers_for_leaves_the_outcome_unknown() -> None:
 
 
 def test_a_provider_that_is_not_configured_is_said_to_be_so() -> None:
-    with pytest.raises(PaymentSettingsError, match="PAYMENTS_URL"):
+    with pytest.raises(UrlError, match="no HTTP address"):
         SandboxPayments("", timeout_seconds=0.5).authorize(asked())

@@ -9,7 +9,7 @@ import pytest
 
 from order_processing.clock import ManualClock
 from order_processing.ids import SeededIds
-from order_processing.operations import Services, make_voucher_key, open_services
+from order_processing.operations import Services, make_secret, open_services
 from order_processing.service.process import OrderService, assemble
 from order_processing.service.settings import Settings
 from order_processing.stores import Notification, PutOffer, SqliteOrderStore
@@ -72,7 +72,8 @@ def settings(folder: Path) -> Settings:
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     """A shop that sells ten spa days."""
     given, topic = settings(tmp_path), TopicStandIn()
-    make_voucher_key(given.voucher_key_file)
+    make_secret(given.voucher_key_file)
+    make_secret(given.operator_token_file)
     store = SqliteOrderStore(given.orders_db)
     opened = open_services({"VOUCHER_KEY_FILE": str(given.voucher_key_file)}, store)
     payments = LedgerPayments(tmp_path / "payments.db")
