@@ -200,3 +200,22 @@ async def test_age_of_a_queue_is_that_of_its_oldest_letter(tmp_path: Path) -> No
         dead, discarded = w.topics.stats().queues
         assert (dead.queue, dead.depth, discarded.depth) == ("dead", 1, 0)
         assert dead.oldest_age_seconds == w.clock.now() - dead_at
+
+
+async def test_dead_letter_keeps_its_text_when_another_subscription_got_the_message(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        arn = await with_queue(w)
+        w.endpoint.behave = lambda _: None
+        await w.topics.subscribe(arn, "lambda", f"{FUNCTION}:prod")
+        await w.topics.publish(arn, texts("one"))
+        await w.node.settle()
+
+        w.endpoint.behave = lambda _: FAILED
+        w.endpoint.open[0][1].set_result(FAILED)
+        await w.node.advance(10)
+        w.endpoint.open[1][1].set_result(DELIVERED)
+        await w.node.settle()
+
+        (letter,) = w.topics.queues.letters("dead")
+        assert notification_fields(letter.message).message == "one"
+        assert w.node.count("deliveries") == 0
