@@ -1,5 +1,6 @@
 """Where money, mail and goods leave our hands: contracts and what stands behind them."""
 
+from order_processing.gateways.http_client import UrlError
 from order_processing.gateways.mail import Mail, MailError, MailGateway, OutboxFolder, Smtp, open_mail
 from order_processing.gateways.payment import (
     Absent,
@@ -12,7 +13,7 @@ from order_processing.gateways.payment import (
     Succeeded,
     Unknown,
 )
-from order_processing.gateways.sandbox_client import PaymentSettingsError, SandboxPayments
+from order_processing.gateways.sandbox_client import SandboxPayments
 from order_processing.gateways.warehouse import BuiltInWarehouse, Reservation, ShipmentRequest, Warehouse
 
 __all__ = [
@@ -25,7 +26,6 @@ __all__ = [
     "MailGateway",
     "OutboxFolder",
     "PaymentGateway",
-    "PaymentSettingsError",
     "ProviderPayment",
     "ProviderStatus",
     "Reservation",
@@ -35,6 +35,7 @@ __all__ = [
     "Smtp",
     "Succeeded",
     "Unknown",
+    "UrlError",
     "Warehouse",
     "open_mail",
 ]

@@ -2,7 +2,7 @@
 
 import smtplib
 from collections.abc import Mapping
-from email.message import EmailMessage
+from email.header import Header
 from email.utils import formatdate
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,8 @@ import msgspec
 from order_processing.errors import TransientError
 
 SMTP_TIMEOUT_SECONDS = 10.0
-SENDER = "Order processing <orders@shop.example>"
+SENDER_ADDRESS = "orders@shop.example"
+SENDER = f"Order processing <{SENDER_ADDRESS}>"
 
 
 class MailError(TransientError):
@@ -63,7 +64,7 @@ class OutboxFolder:
         draft = self._folder / f".{name}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(_message(mail).as_bytes())
+            draft.write_bytes(rendered(mail))
             draft.replace(self._folder / f"{name}.eml")
         except OSError as error:
             raise MailError(f"the message {mail.message_id} cannot be written to {self._folder}: {error}") from error
@@ -87,7 +88,7 @@ class Smtp:
             with kind(where.hostname or "", where.port or 0, timeout=SMTP_TIMEOUT_SECONDS) as server:
                 if where.username:
                     server.login(unquote(where.username), unquote(where.password or ""))
-                server.send_message(_message(mail))
+                server.sendmail(SENDER_ADDRESS, mail.to, rendered(mail))
         except (OSError, smtplib.SMTPException) as error:
             raise MailError(f"{where.hostname} did not take the message {mail.message_id}: {error}") from error
 
@@ -99,12 +100,26 @@ def open_mail(environment: Mapping[str, str]) -> MailGateway:
     return OutboxFolder(Path(environment.get("MAIL_OUTBOX") or "outbox"))
 
 
-def _message(mail: Mail) -> EmailMessage:
-    message = EmailMessage()
-    message["Message-ID"] = f"<{mail.message_id}>"
-    message["From"] = SENDER
-    message["To"] = mail.to
-    message["Subject"] = mail.subject
-    message["Date"] = formatdate(mail.sent_at)
-    message.set_content(mail.text)
-    return message
+def rendered(mail: Mail) -> bytes:
+    """The message as RFC 5322 has it, lines ended by CR LF; words that are not ASCII are encoded in its headers.
+
+    Written out by hand: ``EmailMessage`` takes two milliseconds for this, longer than all other steps of an order.
+    """
+    headers = {
+        "Message-ID": f"<{mail.message_id}>",
+        "From": SENDER,
+        "To": mail.to,
+        "Subject": mail.subject,
+        "Date": formatdate(mail.sent_at),
+        "MIME-Version": "1.0",
+        "Content-Type": 'text/plain; charset="utf-8"',
+        "Content-Transfer-Encoding": "8bit",
+    }
+    head = "".join(f"{name}: {_header(value)}\r\n" for name, value in headers.items())
+    return head.encode("ascii") + b"\r\n" + mail.text.replace("\n", "\r\n").encode()
+
+
+def _header(value: str) -> str:
+    """*value* on one line: what comes from outside cannot begin another header."""
+    line = " ".join(value.split())
+    return line if line.isascii() else Header(line, "utf-8", maxlinelen=10_000).encode()

@@ -1,14 +1,14 @@
 """The payment contract over HTTP, as the sandbox provider speaks it."""
 
-import http.client
 import threading
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
-from order_processing.errors import OrderProcessingError
+from order_processing.gateways.http_client import HttpConnection, HttpError
 from order_processing.gateways.payment import (
     Absent,
     Authorization,
@@ -19,12 +19,6 @@ from order_processing.gateways.payment import (
     Succeeded,
     Unknown,
 )
-
-ANSWER_BYTES_MAX = 65_536
-
-
-class PaymentSettingsError(OrderProcessingError):
-    """No provider can be reached with this configuration."""
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -38,9 +32,6 @@ class _Fault(msgspec.Struct, frozen=True):
 
 class _Refusal(msgspec.Struct, frozen=True):
     error: _Fault
-
-
-_Answer = tuple[int, bytes]
 
 
 class SandboxPayments:
@@ -82,65 +73,38 @@ class SandboxPayments:
     def lookup(self, reference: str) -> Succeeded | Unknown | Absent:
         """The payment made for *reference*; of several the one that was not declined."""
         try:
-            status, body = self._ask("GET", f"/v1/payments?reference={quote(reference, safe='')}")
-            return found_payment(status, body)
-        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
-            return Unknown(f"look-up failed: {error}")
+            return found_payment(*self._ask("GET", f"/v1/payments?reference={quote(reference, safe='')}"))
+        except (HttpError, msgspec.DecodeError) as error:
+            return Unknown(f"look-up: {error}")
 
     def close(self) -> None:
         """Hangs up the calling thread's connection."""
-        connection: http.client.HTTPConnection | None = getattr(self._of_thread, "connection", None)
+        connection: HttpConnection | None = getattr(self._of_thread, "connection", None)
         if connection is not None:
             connection.close()
-            self._of_thread.connection = None
 
     def _change(self, path: str, body: Mapping[str, Any], key: str) -> Result:
+        headers = f"Content-Type: application/json\r\nIdempotency-Key: {quote(key, safe='/')}\r\n"
         try:
-            return result_of(*self._ask("POST", path, msgspec.json.encode(body), key))
-        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
-            return Unknown(f"no usable answer: {type(error).__name__} {error}")
+            return result_of(*self._ask("POST", path, headers, msgspec.json.encode(body)))
+        except (HttpError, msgspec.DecodeError) as error:
+            return Unknown(str(error))
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, key: str = "") -> _Answer:
+    def _ask(self, method: str, path: str, headers: str = "", body: bytes = b"") -> tuple[int, bytes]:
         """Asks again, once, when a kept-alive connection turns out to be closed; the key makes that safe."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key} if key else {}
-        kept, connection = self._connection()
+        connection = self._connection()
         try:
-            return self._exchange(connection, method, path, body, headers)
-        except (http.client.RemoteDisconnected, ConnectionError):
-            self.close()
-            if not kept:
+            return connection.ask(method, path, headers, body)
+        except HttpError as error:
+            if not error.unused:
                 raise
-            return self._exchange(self._connection()[1], method, path, body, headers)
-        except BaseException:
-            self.close()
-            raise
+            return connection.ask(method, path, headers, body)
 
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-    ) -> _Answer:
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read(ANSWER_BYTES_MAX)
-
-    def _connection(self) -> tuple[bool, http.client.HTTPConnection]:
-        """Whether it was used before, and the connection of this thread."""
-        kept: http.client.HTTPConnection | None = getattr(self._of_thread, "connection", None)
-        if kept is not None:
-            return True, kept
-        where = urlsplit(self._url)
-        if where.scheme not in ("http", "https") or not where.hostname:
-            raise PaymentSettingsError(
-                f"PAYMENTS_URL is {self._url!r}; name the provider, such as http://127.0.0.1:9090"
-            )
-        kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
-        connection = kind(where.hostname, where.port, timeout=self._timeout_seconds)
-        self._of_thread.connection = connection
-        return False, connection
+    def _connection(self) -> HttpConnection:
+        connection: HttpConnection | None = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = self._of_thread.connection = HttpConnection(self._url, self._timeout_seconds)
+        return connection
 
 
 def found_payment(status: int, body: bytes) -> Succeeded | Unknown | Absent:
@@ -149,7 +113,7 @@ def found_payment(status: int, body: bytes) -> Succeeded | Unknown | Absent:
     Raises:
         msgspec.DecodeError: it is not in the provider's form.
     """
-    if status != http.client.OK:
+    if status != HTTPStatus.OK:
         return Unknown(f"look-up answered {status}", answered=True)
     found = msgspec.json.decode(body, type=_Page).payments
     if not found:
@@ -164,14 +128,14 @@ def result_of(status: int, body: bytes) -> Result:
     Raises:
         msgspec.DecodeError: it is not in the provider's form.
     """
-    if status in (http.client.OK, http.client.CREATED):
+    if status in (HTTPStatus.OK, HTTPStatus.CREATED):
         return Succeeded(msgspec.json.decode(body, type=ProviderPayment))
-    if status == http.client.PAYMENT_REQUIRED:
+    if status == HTTPStatus.PAYMENT_REQUIRED:
         payment = msgspec.json.decode(body, type=ProviderPayment)
         return Declined(payment.decline_code or "declined", payment.id)
-    if status < http.client.INTERNAL_SERVER_ERROR and status not in (
-        http.client.REQUEST_TIMEOUT,
-        http.client.TOO_MANY_REQUESTS,
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in (
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
     ):
         return Declined(msgspec.json.decode(body, type=_Refusal).error.code)
-    return Unknown(f"the provider answered {status}", answered=status == http.client.INTERNAL_SERVER_ERROR)
+    return Unknown(f"the provider answered {status}", answered=status == HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,5 +1,7 @@
 """``OrderStore`` over one SQLite file: in the process that writes it, and in the others."""
 
+import socket
+import struct
 from collections import deque
 from concurrent.futures import Future
 from pathlib import Path
@@ -17,7 +19,7 @@ from order_processing.stores.writer import Changed, Writer
 CONNECT_DELAYS_SECONDS = (0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.5, 0.9)
 """Two seconds in all: longer outages are the business of whoever retries the function."""
 
-REPLY_TIMEOUT_SECONDS = 20.0
+REPLY_TIMEOUT_SECONDS = 20
 
 
 class SqliteOrderStore(SqliteReads):
@@ -80,23 +82,27 @@ class SocketOrderStore(SqliteReads):
         super().close()
 
     def _ask(self, request: bytes) -> OrderProcessingError | None:
-        link = self._connected()
+        link = self._sent(request)
         try:
-            answer = link.commit(request)
+            answer = link.receive()
         except CommitUnknownError:
             link.close()
             raise
         self._idle.append(link)
         return answer
 
-    def _connected(self) -> "_Link":
-        """An idle connection, or a new one; those that a restart of the writer cut are dropped."""
+    def _sent(self, request: bytes) -> "_Link":
+        """A connection that has taken the request whole; those that a restart of the writer cut take nothing."""
         while self._idle:
             link = self._idle.pop()
-            if link.alive():
+            if link.send(request):
                 return link
             link.close()
-        return self._connect()
+        link = self._connect()
+        if link.send(request):
+            return link
+        link.close()
+        raise StoreUnavailableError(str(self._socket_path), "the writer hung up")
 
     def _connect(self) -> "_Link":
         for delay in CONNECT_DELAYS_SECONDS:
@@ -122,28 +128,26 @@ class _Link:
         except BaseException:
             self._socket.close()
             raise
-        self._socket.settimeout(REPLY_TIMEOUT_SECONDS)
+        # Timeouts of the kernel, as Python's own cost a poll before each call.
+        timeout = struct.pack("@ll", REPLY_TIMEOUT_SECONDS, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
 
-    def alive(self) -> bool:
-        """False when the other side has hung up since the last request."""
-        self._socket.setblocking(False)
+    def send(self, request: bytes) -> bool:
+        """False when the other side has hung up: a request that did not arrive whole is never carried out."""
         try:
-            return self._socket.recv(1) != b""
-        except BlockingIOError:
-            return True
+            self._socket.sendall(request)
         except OSError:
             return False
-        finally:
-            self._socket.settimeout(REPLY_TIMEOUT_SECONDS)
+        return True
 
-    def commit(self, request: bytes) -> OrderProcessingError | None:
+    def receive(self) -> OrderProcessingError | None:
         """What the writer answered.
 
         Raises:
-            CommitUnknownError: the connection broke after the request may have arrived.
+            CommitUnknownError: nothing came.
         """
         try:
-            self._socket.sendall(request)
             while True:
                 received = self._socket.recv(RECEIVE_BYTES)
                 if not received:
