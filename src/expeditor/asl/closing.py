@@ -25,15 +25,15 @@ def close_failed(turn: Turn, frame: Frame, failure: Failure) -> None:
 
 def close_timed_out(turn: Turn, frame: Frame) -> None:
     """Ends the execution as TIMED_OUT."""
-    frame.last_id = frame.tally.count
     _end(turn, frame, "ExecutionTimedOut", dict)
     _close(turn, CloseExecution(ExecutionStatus.TIMED_OUT))
 
 
 def close_aborted(turn: Turn, frame: Frame, failure: Failure) -> None:
-    """Ends the execution as ABORTED."""
+    """Ends the execution as ABORTED; StopExecution is nobody's successor."""
     error, cause = failure.error, failure.cause
-    _end(turn, frame, "ExecutionAborted", lambda: details_of.failure("executionAbortedEventDetails", error, cause))
+    frame.last_id = 0
+    _end(turn, frame, "ExecutionAborted", lambda: details_of.aborted(error, cause))
     _close(turn, CloseExecution(ExecutionStatus.ABORTED, error=error, cause=cause))
 
 

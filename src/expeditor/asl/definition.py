@@ -122,6 +122,7 @@ class _Flows:
 
 
 def _compile_state(name: str, fields: Fields) -> State | None:
+    fields.label = ""
     fields.require("Type")
     kind = fields.one_of("Type", STATE_TYPES)
     if kind is None:

@@ -75,14 +75,15 @@ def typed(read: Expression, name: str, text: str, expected: str) -> Expression:
     return evaluate
 
 
-def counted(read: Expression, name: str, text: str) -> Expression:
-    """*read*, the path *text* of the field *name*, failing if what it selects is not a whole number from zero up."""
+def counted(read: Expression, name: str, text: str, *, whole: bool = True) -> Expression:
+    """*read*, the path *text* of the field *name*, failing if what it selects is not a (whole) number from zero up."""
+    allowed, kind = (int, "integer") if whole else (int | float, "float")
 
     def evaluate(scope: Scope) -> JSONValue:
         value = read(scope)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, allowed) or value < 0:
             shown = value if isinstance(value, str) else encode(value).decode()
-            cause = f'The {name} field refers to value "{shown}" which is not a valid integer: {text}'
+            cause = f'The {name} field refers to value "{shown}" which is not a valid {kind}: {text}'
             raise EvaluationError("States.Runtime", cause)
         return value
 
@@ -110,7 +111,7 @@ def path(fields: Fields, name: str) -> Expression | None:
     text = fields.text(name)
     if text is None or text == "$":
         return None
-    return compiled(fields, name, lambda: compile_path(text, field=name))
+    return compiled(fields, name, lambda: compile_path(text, field=fields.label + name))
 
 
 def path_or_intrinsic(fields: Fields, name: str) -> Expression | None:
@@ -118,7 +119,7 @@ def path_or_intrinsic(fields: Fields, name: str) -> Expression | None:
     text = fields.text(name)
     if text is None:
         return None
-    return compiled(fields, name, lambda: compile_path_or_intrinsic(text, field=name))
+    return compiled(fields, name, lambda: compile_path_or_intrinsic(text, field=fields.label + name))
 
 
 def template(fields: Fields, name: str) -> Expression | None:
@@ -127,17 +128,21 @@ def template(fields: Fields, name: str) -> Expression | None:
         return None
     value = fields.take(name)
     if fields.language is Language.JSONATA:
-        return compiled(fields, name, lambda: compile_jsonata_template(value, field=name))
+        return compiled(fields, name, lambda: compile_jsonata_template(value, field=fields.label + name))
     return compiled(fields, name, lambda: compile_template(value))
 
 
-def numeric(fields: Fields, name: str) -> Expression | None:
-    """A number, given directly, by ``...Path`` in JSONPath, or by ``{% %}`` in JSONata."""
+def numeric(fields: Fields, name: str, *, whole: bool = True) -> Expression | None:
+    """A number, given directly, by ``...Path`` in JSONPath, or by ``{% %}`` in JSONata.
+
+    Args:
+        whole: whether what a path selects must be a whole number.
+    """
     if fields.language is Language.JSONPATH and f"{name}Path" in fields.raw:
         if name in fields.raw:
             fields.find(f"'{name}' and '{name}Path' cannot be used together", name)
         fields.take(name)
-        return _count_path(fields, f"{name}Path")
+        return _count_path(fields, f"{name}Path", whole=whole)
     value = fields.raw.get(name)
     if isinstance(value, str) and fields.language is Language.JSONATA:
         return jsonata(fields, name, "number")
@@ -145,10 +150,10 @@ def numeric(fields: Fields, name: str) -> Expression | None:
     return None if number is None else constant(number)
 
 
-def _count_path(fields: Fields, name: str) -> Expression | None:
+def _count_path(fields: Fields, name: str, *, whole: bool) -> Expression | None:
     text = fields.raw[name]
     read = path(fields, name)
-    return None if read is None else counted(read, name, str(text))
+    return None if read is None else counted(read, name, str(text), whole=whole)
 
 
 def jsonata(fields: Fields, name: str, expected: str) -> Expression | None:
@@ -159,4 +164,8 @@ def jsonata(fields: Fields, name: str, expected: str) -> Expression | None:
     if not is_jsonata(text):
         fields.find("Expected a JSONata expression between '{%' and '%}'", name)
         return None
-    return compiled(fields, name, lambda: typed(compile_jsonata(text, field=name), name, text, expected))
+    return compiled(
+        fields,
+        name,
+        lambda: typed(compile_jsonata(text, field=fields.label + name), fields.label + name, text, expected),
+    )

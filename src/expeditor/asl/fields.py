@@ -20,6 +20,7 @@ class Fields:
         language: how its expressions are written.
         findings: where diagnostics go; shared by the whole definition.
         compile_flow: compiles an object with ``StartAt`` and ``States``.
+        label: what stands before a field's name where failures name it, such as ``Catch[1]/``.
         express: whether the machine is for Express executions.
         taken: names read so far; what is left at the end is not supported.
     """
@@ -30,6 +31,7 @@ class Fields:
     findings: list[Diagnostic]
     compile_flow: "Callable[[Fields], Flow]"
     express: bool = False
+    label: str = ""
     taken: set[str] = field(default_factory=set)
 
     def find(self, message: str, name: str | None = None, code: Code = Code.SCHEMA) -> None:
@@ -40,7 +42,8 @@ class Fields:
     def inner(self, name: str, raw: dict[str, JSONValue]) -> "Fields":
         """The fields of the object *raw* that stands under *name*."""
         at = f"{self.at}/{name}"
-        return Fields(raw, at, self.language, self.findings, self.compile_flow, self.express)
+        label = f"{self.label}{name}/"
+        return Fields(raw, at, self.language, self.findings, self.compile_flow, self.express, label)
 
     def take(self, name: str) -> JSONValue:
         """The field as it is; None where it is missing."""

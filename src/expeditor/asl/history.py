@@ -74,6 +74,11 @@ def failure(key: str, error: str | None, cause: str | None, extra: Mapping[str, 
     return {key: body}
 
 
+def aborted(error: str | None, cause: str | None) -> Details:
+    """Details of ExecutionAborted: none where StopExecution gave no reason."""
+    return {} if error is None and cause is None else failure("executionAbortedEventDetails", error, cause)
+
+
 def evaluation_failed(state: str, error: str, cause: str, location: str | None) -> Details:
     """Details of EvaluationFailed; *location* is the field, such as ``Output/result``, where there is one."""
     body: Details = {"state": state, "error": error, "cause": cause}

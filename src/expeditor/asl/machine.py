@@ -119,7 +119,6 @@ def _try_again(turn: Turn, frame: Frame) -> None:
 def _abort(turn: Turn, event: ExecutionAborted) -> None:
     frame = turn.execution.frame
     if frame is not None and turn.execution.status is ExecutionStatus.RUNNING:
-        frame.last_id = frame.tally.count
         close_aborted(turn, frame, Failure(event.error, event.cause))
 
 

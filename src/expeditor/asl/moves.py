@@ -12,6 +12,9 @@ from expeditor.asl.scope import EvaluationError
 from expeditor.asl.turn import StateFailedError, Turn, data_limit_exceeded, with_assigned
 from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, encode
 
+ABORTABLE = frozenset({"Task", "Wait", "Parallel", "Map"})
+"""Types of states whose abortion is an event of its own. Source: API_HistoryEvent."""
+
 Action = Callable[[Turn, Frame], None]
 
 
@@ -113,7 +116,8 @@ def _evaluation_failure(turn: Turn, frame: Frame, error: EvaluationError) -> Fai
 
 def fail(turn: Turn, frame: Frame, failure: Failure) -> None:
     """Ends one try of the frame's state: another try, a catcher, or the failure of the frame."""
-    turn.abort_children(frame)
+    for child in list(frame.running_children):
+        _stop(turn, frame, child, failure)
     if frame.fork is not None and frame.fork.run is not None:
         frame.fork.run.stop(ExecutionStatus.FAILED, turn.at)
     if _retried(turn, frame, failure):
@@ -150,8 +154,16 @@ def _caught(turn: Turn, frame: Frame, failure: Failure) -> bool:
         assigned, output = catcher.flow.give(scope, frame.input, scope.error_output)
         leave(turn, frame, output, assigned, catcher.next)
     except (EvaluationError, StateFailedError) as problem:
-        fail_frame(turn, frame, _failure_of(turn, frame, problem))
+        _fail_again(turn, frame, _failure_of(turn, frame, problem))
     return True
+
+
+def _fail_again(turn: Turn, frame: Frame, failure: Failure) -> None:
+    """Fails a state whose catcher failed."""
+    failed = turn.behaviours[frame.state.type].failed
+    if failed is not None and failure.error != RUNTIME:
+        turn.note(frame, failed)
+    fail_frame(turn, frame, failure)
 
 
 def fail_frame(turn: Turn, frame: Frame, failure: Failure) -> None:
@@ -160,8 +172,32 @@ def fail_frame(turn: Turn, frame: Frame, failure: Failure) -> None:
     if frame.parent is None:
         close_failed(turn, frame, failure)
         return
+    if frame.parent.tally is frame.tally and failure.error != RUNTIME:
+        note_aborted(turn, frame)
     behaviour = turn.behaviours[frame.parent.state.type]
     guarded(turn, frame.parent, lambda on, parent: behaviour.child_failed(on, parent, frame, failure))
+
+
+def _stop(turn: Turn, frame: Frame, child: Frame, failure: Failure) -> None:
+    if child.tally is frame.tally and failure.error != RUNTIME:
+        abort_branch(turn, child)
+    else:
+        turn.abort(child)
+
+
+def note_aborted(turn: Turn, frame: Frame) -> None:
+    """Notes that the state of a branch that fails or is stopped was aborted, as AWS does for some types."""
+    if frame.state.type in ABORTABLE and not frame.fresh:
+        turn.note(frame, f"{frame.state.type}StateAborted", link=False)
+
+
+def abort_branch(turn: Turn, frame: Frame) -> None:
+    """Stops a branch or iteration because another one failed."""
+    for child in frame.running_children:
+        abort_branch(turn, child)
+    if frame.phase is Phase.RUNNING:
+        note_aborted(turn, frame)
+    turn.abort(frame)
 
 
 def resume_frame(turn: Turn, frame: Frame) -> None:

@@ -153,7 +153,8 @@ def test_choice_without_match_and_default_fails() -> None:
 
     run = Driven(definition, {"n": 1})
 
-    assert run.execution.error == "States.NoChoiceMatched"
+    assert run.execution.error == "States.Runtime"
+    assert (run.execution.cause or "").endswith("The state does not point to a next state.")
 
 
 def test_jsonata_choice_writes_output_and_variables_of_its_rule() -> None:

@@ -4,17 +4,16 @@ from collections.abc import Callable
 
 from expeditor.asl.choices import compile_rule
 from expeditor.asl.dataflow import Dataflow, JSONataFlow, PathFlow
-from expeditor.asl.execution import Failure, Frame
+from expeditor.asl.execution import Frame
 from expeditor.asl.expressions import compiled, jsonata, template
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import Choice, ChoiceState, Language
 from expeditor.asl.moves import enter_again, leave
-from expeditor.asl.scope import Scope
+from expeditor.asl.retries import RUNTIME
+from expeditor.asl.scope import EvaluationError, Scope
 from expeditor.asl.states.flows import assign, plain_flow
 from expeditor.asl.states.reading import basics
-from expeditor.asl.turn import Behaviour, StateFailedError, Turn
-
-NO_CHOICE_MATCHED = "States.NoChoiceMatched"
+from expeditor.asl.turn import Behaviour, Turn
 
 
 def compile_choice(name: str, fields: Fields) -> ChoiceState:
@@ -79,11 +78,9 @@ def run_choice(turn: Turn, frame: Frame) -> None:
 
 def _default(turn: Turn, frame: Frame, state: ChoiceState, scope: Scope) -> None:
     if state.default is None:
-        cause = (
-            f"{turn.where(frame)} Failed to transition out of the state. "
-            "The state does not have any choice that matches the input and has no default transition."
+        raise EvaluationError(
+            RUNTIME, "Failed to transition out of the state. The state does not point to a next state."
         )
-        raise StateFailedError(Failure(NO_CHOICE_MATCHED, cause))
     assigned, output = state.flow.hand_on(scope, scope.input)
     leave(turn, frame, output, assigned, state.default)
 

@@ -33,7 +33,9 @@ def distribution(fields: Fields) -> Distribution | None:
         fields.find("The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]", "ItemProcessor")
     found = Distribution(
         label=_label(fields),
-        tolerance=Tolerance(numeric(fields, "ToleratedFailureCount"), numeric(fields, "ToleratedFailurePercentage")),
+        tolerance=Tolerance(
+            numeric(fields, "ToleratedFailureCount"), numeric(fields, "ToleratedFailurePercentage", whole=False)
+        ),
         batching=_batching(fields),
         reading=objects.reading(fields),
         writing=objects.writing(fields),

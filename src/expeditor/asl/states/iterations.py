@@ -8,7 +8,8 @@ from expeditor.asl.datasets import DatasetError, read_items
 from expeditor.asl.events import MapRunUpdated, TaskFailed, TaskSucceeded
 from expeditor.asl.execution import Failure, Fork, Frame, MapRun, Phase
 from expeditor.asl.model import Distribution, MapState
-from expeditor.asl.moves import fail, leave, resume_frame
+from expeditor.asl.moves import abort_branch, fail, leave, resume_frame
+from expeditor.asl.retries import RUNTIME
 from expeditor.asl.scope import Scope
 from expeditor.asl.states import distributed, objects
 from expeditor.asl.turn import StateFailedError, Turn
@@ -179,10 +180,11 @@ def child_failed(turn: Turn, frame: Frame, child: Frame, failure: Failure) -> No
         _bear(turn, frame, fork.run)
         return
     frame.last_id = child.last_id
-    _note_iteration(turn, frame, child, "Failed")
-    for other in list(frame.running_children):
-        turn.abort(other)
-        _note_iteration(turn, frame, other, "Aborted")
+    if failure.error != RUNTIME:
+        _note_iteration(turn, frame, child, "Failed")
+        for other in list(frame.running_children):
+            abort_branch(turn, other)
+            _note_iteration(turn, frame, other, "Aborted")
     fail(turn, frame, failure)
 
 

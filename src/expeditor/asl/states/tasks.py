@@ -117,13 +117,13 @@ def _token(turn: Turn, state: TaskState, task_id: int) -> str | None:
 def _prepare(turn: Turn, frame: Frame, state: TaskState, attempt: Attempt) -> None:
     """Evaluates what the try needs. Raises EvaluationError, StateFailedError."""
     scope = turn.scope(frame)
-    heartbeat = _seconds(state.heartbeat_seconds, scope) if attempt.command.token is not None else None
+    heartbeat = _seconds(state.heartbeat_seconds, scope)
     attempt.timeout_seconds = _seconds(state.timeout_seconds, scope)
     credentials = None if state.credentials is None else state.credentials(scope)
     parameters = state.flow.take(scope)
     if parameters is not frame.input and len(encode(parameters)) > PAYLOAD_BYTES_MAX:
         raise data_limit_exceeded(state.name)
-    if heartbeat is not None:
+    if heartbeat is not None and attempt.command.token is not None:
         attempt.heartbeat_timer_id = turn.new_timer_id()
     attempt.command = ScheduleTask(
         task_id=attempt.command.task_id,
@@ -146,7 +146,7 @@ def _start_timers(turn: Turn, frame: Frame, attempt: Attempt) -> None:
         due_at = turn.at + attempt.timeout_seconds
         attempt.timeout_timer_id = turn.start_timer(frame, Purpose.TIMEOUT, due_at)
     heartbeat = attempt.command.heartbeat_seconds
-    if heartbeat is not None:
+    if heartbeat is not None and attempt.heartbeat_timer_id is not None:
         turn.start_timer(frame, Purpose.HEARTBEAT, turn.at + heartbeat, attempt.heartbeat_timer_id)
 
 

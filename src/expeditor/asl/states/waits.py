@@ -50,8 +50,10 @@ def _seconds_from(fields: Fields, read: Expression | None, name: str) -> DueAt |
         value = scope.input if read is None else read(scope)
         if isinstance(value, bool) or not isinstance(value, int):
             raise _unfit(f"The {name} parameter cannot be parsed as a long value: {text} == {_shown(value)}")
-        if not 0 <= value <= SECONDS_MAX:
-            raise _unfit(f"The {name} parameter must be between 0 and {SECONDS_MAX}: {text} == {value}")
+        if value < 0:
+            raise _unfit(f"The {name} parameter references a negative value: {text} == {value}")
+        if value > SECONDS_MAX:
+            raise _unfit(f"The {name} parameter is beyond {SECONDS_MAX}: {text} == {value}")
         return at + value
 
     return due_at
