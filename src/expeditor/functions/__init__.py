@@ -7,7 +7,7 @@ from expeditor.functions.events import Event, EventSettings
 from expeditor.functions.functions import Functions, FunctionsSettings
 from expeditor.functions.loading import LoadSettings
 from expeditor.functions.logs import LogRecord
-from expeditor.functions.pool import PoolSettings
+from expeditor.functions.pool import PoolSettings, PoolStatus
 from expeditor.functions.versions import Alias, AliasMove, FunctionConfiguration, FunctionVersion, Invocation
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "LoadSettings",
     "LogRecord",
     "PoolSettings",
+    "PoolStatus",
     "function_arn",
     "parse",
     "refusals",

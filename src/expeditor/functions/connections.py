@@ -59,6 +59,10 @@ class Connection:
         """Kills the process; ``ended`` follows."""
         self._template.kill(self._number)
 
+    def kill_template(self) -> None:
+        """Kills the process that forked this one and with it this one; ``ended`` follows."""
+        self._template.end()
+
     def finish(self) -> None:
         """Lets the process end by itself, by closing the connection; it must be idle."""
         self._disconnect()

@@ -80,7 +80,7 @@ class EventQueue:
             return row.event_id
 
         future = self._database.submit(insert)
-        future.add_done_callback(lambda done: self._accepted(row) if _succeeded(done) else None)
+        future.add_done_callback(lambda done: self._enqueue(row.due_at, row.event_id) if _succeeded(done) else None)
         return future
 
     def failed(self, function: str) -> list[Event]:
@@ -94,8 +94,9 @@ class EventQueue:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _accepted(self, row: EventRow) -> None:
-        heapq.heappush(self._due, (row.due_at, row.event_id))
+    def _enqueue(self, due_at: float, event_id: str) -> None:
+        """Puts an event into the queue, once the store has it as it is to be run."""
+        heapq.heappush(self._due, (due_at, event_id))
         self._pump()
 
     def _pump(self) -> None:
@@ -148,8 +149,10 @@ class EventQueue:
 
     def _postpone(self, row: EventRow, attempts: int, delay: float) -> None:
         due_at = self._clock.now() + delay
-        self._write(lambda connection: functions_store.postpone_event(connection, row.event_id, attempts, due_at))
-        heapq.heappush(self._due, (due_at, row.event_id))
+        postponed = self._write(
+            lambda connection: functions_store.postpone_event(connection, row.event_id, attempts, due_at)
+        )
+        postponed.add_done_callback(lambda _: self._enqueue(due_at, row.event_id))
 
     def _fail(self, row: EventRow, error: bytes) -> None:
         failed_at = self._clock.now()
@@ -160,9 +163,11 @@ class EventQueue:
 
         self._write(fail)
 
-    def _write(self, run: Callable[[apsw.Connection], None]) -> None:
+    def _write(self, run: Callable[[apsw.Connection], None]) -> "asyncio.Future[None]":
         """Writes what came of an event; if that fails the event is run again after a restart, which is allowed."""
-        self._database.submit(run).add_done_callback(_succeeded)
+        future = self._database.submit(run)
+        future.add_done_callback(_succeeded)
+        return future
 
 
 def _succeeded(done: "asyncio.Future[str] | asyncio.Future[None]") -> bool:

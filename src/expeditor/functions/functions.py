@@ -16,7 +16,7 @@ from expeditor.functions.catalogue import Surroundings, failed
 from expeditor.functions.events import Event, EventQueue, EventSettings
 from expeditor.functions.loading import Loader, LoadSettings
 from expeditor.functions.logs import FunctionLogs, LogRecord
-from expeditor.functions.pool import Pool, PoolSettings
+from expeditor.functions.pool import Pool, PoolSettings, PoolStatus
 from expeditor.functions.processes import Program, Zygote
 from expeditor.functions.publishing import VersionCatalogue
 from expeditor.functions.routing import Route, weighted
@@ -151,6 +151,10 @@ class Functions(VersionCatalogue, AliasCatalogue):
         """
         self._route(function, qualifier).main.warm()
 
+    def pools(self) -> list[PoolStatus]:
+        """How busy the versions are that were invoked since the node started."""
+        return [pool.status() for pool in self._pools.values()]
+
     def logs(
         self, name: str, version: str | None = None, *, request_id: str | None = None, limit: int = 100
     ) -> list[LogRecord]:
@@ -219,7 +223,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
     def _function_changed(self, name: str) -> None:
         """Forgets routes of *name*, and retires pools whose version is no longer what it was."""
         self._routes = {key: route for key, route in self._routes.items() if route.main.version.name != name}
-        self._retired = [pool for pool in self._retired if pool.size or pool.waiting]
+        self._retired = [pool for pool in self._retired if pool.status().processes or pool.status().waiting]
         for key, pool in list(self._pools.items()):
             if key[0] == name and not self._stands(pool.version):
                 self._retired.append(self._pools.pop(key))

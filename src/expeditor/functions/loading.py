@@ -85,10 +85,12 @@ class Loader:
         self._timer = self._loop.call_later(self._settings.load_seconds, self._too_slow)
 
     def end(self) -> None:
-        """Kills the template with its workers."""
+        """Kills the template with its workers; the next ``want`` loads another."""
+        self._stop_timer()
         for template in (self._loading, self.template):
             if template is not None:
                 template.end()
+        self._loading = self.template = None
 
     def template_loaded(self, template: Template, shareable: bool, output: bytes) -> None:
         """The import is done; a template that opened files or threads is replaced by one that leaves it to workers."""

@@ -17,13 +17,24 @@ class PoolSettings:
 
     Attributes:
         workers_max: processes that run at the same time.
-        waiting_max: invocations that wait for one of them; more are refused.
+        waiting_max: invocations that wait while all of them are busy; more are refused.
         idle_seconds: a worker with nothing to do for so long is ended; the template after ten times that.
     """
 
     workers_max: int = 8
     waiting_max: int = 1000
     idle_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    """How busy the pool of a version is: worker *processes*, how many are *busy*, and calls *waiting* for one."""
+
+    name: str
+    version: str
+    processes: int
+    busy: int
+    waiting: int
 
 
 class Pool:
@@ -52,7 +63,8 @@ class Pool:
         if self._idle:
             self._idle.pop().run(call)
             return
-        if len(self._waiting) >= self._settings.waiting_max:
+        settings = self._settings
+        if len(self._waiting) + len(self._workers) >= settings.waiting_max + settings.workers_max:
             raise refusals.TooManyRequestsError(
                 f"Rate Exceeded. {len(self._waiting)} invocations of {self.version.arn} wait for "
                 f"{len(self._workers)} workers; try again later"
@@ -82,18 +94,18 @@ class Pool:
             call.refuse(reason)
         self._loader.end()
 
-    @property
-    def size(self) -> int:
-        """Worker processes."""
-        return len(self._workers)
-
-    @property
-    def waiting(self) -> int:
-        """Calls without a worker."""
-        return len(self._waiting)
+    def status(self) -> PoolStatus:
+        """How busy it is."""
+        version = self.version
+        return PoolStatus(
+            version.name, version.version, len(self._workers), len(self._workers) - len(self._idle), len(self._waiting)
+        )
 
     def loaded(self) -> None:
         """The template is there: forks workers for the calls that wait, one at least."""
+        self._stop_sweep()
+        self._used_at = self._loop.time()
+        self._shrink()
         self._grow()
         if not self._workers and not self._retired:
             self._make_idle(self._fork())
@@ -106,6 +118,7 @@ class Pool:
 
     def unloaded(self) -> None:
         """The template ended, and with it all workers."""
+        self._stop_sweep()
         if self._waiting and not self._closed:
             self._loader.want(self)
 
@@ -144,27 +157,18 @@ class Pool:
     def _make_idle(self, worker: Worker) -> None:
         worker.idle_since = self._loop.time()
         self._idle.append(worker)
-        if self._sweep is None:
-            self._sweep = self._loop.call_later(self._settings.idle_seconds, self._shrink)
 
     def _shrink(self) -> None:
-        """Ends workers that were idle too long, then the template; those used least are at the front."""
-        self._sweep = None
+        """Ends workers that were idle too long, and the template when there was none for ten times that."""
         now = self._loop.time()
-        old = sum(now - worker.idle_since >= self._settings.idle_seconds for worker in self._idle)
-        if old:
-            self._used_at = now
-        self._end_idle(old)
+        self._end_idle(sum(now - worker.idle_since >= self._settings.idle_seconds for worker in self._idle))
         if self._workers:
-            self._sweep = self._loop.call_later(self._settings.idle_seconds / 2, self._shrink)
-        else:
-            delay = self._settings.idle_seconds * TEMPLATE_IDLE_FACTOR
-            self._sweep = self._loop.call_later(delay, self._unload)
-
-    def _unload(self) -> None:
-        self._sweep = None
-        if not self._workers:
+            self._used_at = now
+        elif now - self._used_at >= self._settings.idle_seconds * TEMPLATE_IDLE_FACTOR:
+            self._sweep = None
             self._loader.end()
+            return
+        self._sweep = self._loop.call_later(self._settings.idle_seconds / 2, self._shrink)
 
     def _end_idle(self, count: int) -> None:
         for _ in range(count):

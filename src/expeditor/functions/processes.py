@@ -16,6 +16,7 @@ import msgspec
 from expeditor.functions import refusals
 from expeditor.functions.failures import KILLED
 from expeditor.functions.sandbox import frames
+from expeditor.functions.sandbox.forking import kill_session
 from expeditor.functions.sandbox.frames import OUTPUT_BYTES, End, Exited, Fork, Load, Loaded, NotLoaded, Order
 
 _ENTRY = Path(__file__).parent / "sandbox" / "__main__.py"
@@ -187,11 +188,13 @@ class Zygote:
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> None:
+    """Waits until the zygote ended, and kills what is left of it: had it been killed, it could not do so itself."""
     try:
         process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    kill_session(process.pid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +274,9 @@ class Template:
         output = self._output.read()
         self._control.close()
         self._output.close()
+        self._events.template_exited(self, status, output)
         for watcher in watchers:
             watcher.child_exited(KILLED)
-        self._events.template_exited(self, status, output)
 
     def _received(self, report: Loaded | NotLoaded | Exited) -> None:
         match report:

@@ -15,6 +15,8 @@ from expeditor.functions.versions import FunctionVersion, Invocation
 
 UNHANDLED = "Unhandled"
 PRINTED_BYTES_MAX = 1_048_576
+STUCK_SECONDS = 2.0
+"""A worker that is not gone so long after it was to be killed: its template does not do as it is told."""
 
 
 class Call:
@@ -170,6 +172,7 @@ class Worker:
         else:
             self._timed_out = True
             self._connection.kill()
+            self._timer = self._loop.call_later(STUCK_SECONDS, self._connection.kill_template)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -121,11 +121,6 @@ def delete_function(connection: apsw.Connection, name: str) -> None:
     connection.execute("DELETE FROM function_events WHERE name = ?", (name,))
 
 
-def artifacts_in_use(connection: apsw.Connection) -> set[str]:
-    """Folders that some version runs from."""
-    return {row[0] for row in connection.execute("SELECT DISTINCT artifact FROM function_versions")}
-
-
 def put_alias(connection: apsw.Connection, row: AliasRow, moved_at: float) -> None:
     """Creates or changes an alias, and records the move when it points elsewhere than before."""
     before = alias(connection, row.name, row.alias)

@@ -1,14 +1,15 @@
 """A process that forks children on request: what zygote and template have in common. Linux."""
 
+import contextlib
 import ctypes
 import os
 import select
 import signal
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from .frames import PACKET_BYTES_MAX, Exited, Report, packet
 
@@ -73,7 +74,10 @@ class ForkServer:
         self._ending = True
 
     def _receive(self, received: Received) -> None:
-        message, descriptors, _, _ = socket.recv_fds(self._control, PACKET_BYTES_MAX, _DESCRIPTORS_MAX)
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._control, PACKET_BYTES_MAX, _DESCRIPTORS_MAX)
+        except ConnectionError:
+            message, descriptors = b"", []
         if message:
             received(message, descriptors)
         else:
@@ -128,46 +132,58 @@ def adopt_orphans() -> None:
 
 def kill_group(leader: int) -> None:
     """Kills the process group of *leader*; silent when there is none."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
 
 
 def kill_descendants() -> None:
     """Kills all processes below this one; returns when none is left."""
     while True:
         for pid in _descendants(os.getpid()):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
 
 
+def kill_session(session: int) -> None:
+    """Kills all processes of a session, as far as they are left."""
+    for process in _processes():
+        if process.session == session:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+class _Process(NamedTuple):
+    pid: int
+    parent: int
+    session: int
+
+
 def _descendants(root: int) -> list[int]:
-    """Processes below *root*, as ``/proc`` lists them."""
+    """Processes below *root*."""
     children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            parent = _parent(entry)
-            children.setdefault(parent, []).append(int(entry.name))
+    for process in _processes():
+        children.setdefault(process.parent, []).append(process.pid)
     found = [*children.get(root, [])]
     for pid in found:
         found.extend(children.get(pid, []))
     return found
 
 
-def _parent(entry: Path) -> int:
-    """Parent of the process at *entry*, 0 when it is gone. Source: proc(5), /proc/[pid]/stat."""
-    try:
-        stat = (entry / "stat").read_bytes()
-    except OSError:
-        return 0
-    return int(stat.rpartition(b")")[2].split()[1])
+def _processes() -> Iterator[_Process]:
+    """All processes. Source: proc(5), /proc/[pid]/stat."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            stat = (entry / "stat").read_bytes()
+        except OSError:
+            continue
+        _, parent, _, session = stat.rpartition(b")")[2].split()[:4]
+        yield _Process(int(entry.name), int(parent), int(session))
 
 
 def _prctl(option: int, value: int) -> None:
