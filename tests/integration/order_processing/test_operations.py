@@ -20,10 +20,12 @@ from order_processing.domain import (
     Verdict,
     VoucherState,
     captured_net_minor,
+    changed,
     open_authorizations,
 )
 from order_processing.gateways import ProviderStatus
 from order_processing.operations import (
+    ContendedError,
     NoReviewError,
     NotCompletedError,
     PaymentDeclinedError,
@@ -45,9 +47,10 @@ from order_processing.operations import (
     start_processing,
     take_over,
 )
+from order_processing.stores import PutOrder, Transaction
 
 from ...order_samples import an_offer
-from .worlds import Crash, CrashingStore, World, a_world
+from .worlds import Crash, CrashingStore, InterruptingStore, World, a_world
 
 Operation = Callable[[Services, str, int], Order]
 
@@ -479,3 +482,56 @@ def test_a_crash_at_any_commit_is_made_good_by_running_the_operations_again(
 
 def unique(world: World, order: Order) -> list[object]:
     return list({payment.id: payment for payment in world.payments.payments_of(order)}.values())
+
+
+@pytest.mark.parametrize("at", range(1, COMMITS_OF_THE_HAPPY_PATH))  # the last one comes after the order's end
+def test_an_owner_that_was_replaced_while_it_slept_is_fenced_at_its_next_effect(world: World, at: int) -> None:
+    order_id, epoch = world.claimed()
+
+    def replaced() -> None:
+        hand_over(world.services, order_id, epoch, "it was silent for too long")
+        run(world, order_id, take_over(world.services, order_id, Pipeline.LEGACY).owner.epoch, send_confirmation)
+
+    sleeper = world.over(InterruptingStore(world.store, at, replaced))  # type: ignore[arg-type]
+    with pytest.raises(StaleOwnerError):
+        run_all(sleeper, order_id, epoch)
+
+    order = world.order(order_id)
+    assert (order.status, len(order.mails), world.stock()) == (OrderStatus.COMPLETED, 1, 8)
+    assert captured_net_minor(order.payments) == 5_000
+    assert sum(payment.captured_minor for payment in unique(world, order)) == 5_000
+    assert len(unique(world, order)) == 1
+    assert [voucher.number for voucher in order.vouchers] == [1, 2]
+    assert order.owner.epoch == epoch + 2
+
+
+def test_a_change_that_met_another_one_is_decided_again(world: World) -> None:
+    order_id, epoch = world.claimed()
+    run(world, order_id, epoch, scan_fraud)
+    noticed = InterruptingStore(world.store, 2, lambda: let_go_of(world.services, order_id, epoch))
+
+    order = authorize(world.over(noticed), order_id, epoch)  # type: ignore[arg-type]
+
+    assert order.status is OrderStatus.AUTHORIZED
+    assert [entry.event for entry in order.timeline][-4:] == [
+        "authorize_begun",
+        "let_go",
+        "authorize_succeeded",
+        "authorized",
+    ]
+
+
+def test_an_order_that_others_keep_changing_is_tried_again_later(world: World) -> None:
+    order_id, epoch = world.claimed()
+
+    class Contended(InterruptingStore):
+        def commit(self, transaction: Transaction) -> object:
+            self._left = 1
+            return super().commit(transaction)
+
+    def meddle() -> None:
+        taken = world.order(order_id)
+        world.store.commit((PutOrder(changed(taken, version=taken.version + 1), taken.version),)).result(10)
+
+    with pytest.raises(ContendedError):
+        start_processing(world.over(Contended(world.store, 1, meddle)), order_id, epoch)  # type: ignore[arg-type]

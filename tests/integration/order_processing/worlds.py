@@ -161,3 +161,21 @@ class CrashingStore:
             done.result(10)
             raise Crash
         return done
+
+
+class InterruptingStore:
+    """A store whose process is held up just before commit number *at*, counted from 1, while something else happens."""
+
+    def __init__(self, store: OrderStore, at: int, meanwhile: Callable[[], object]) -> None:
+        self._store = store
+        self._left = at
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def commit(self, transaction: Transaction) -> object:
+        self._left -= 1
+        if self._left == 0:
+            self._meanwhile()
+        return self._store.commit(transaction)
