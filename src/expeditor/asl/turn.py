@@ -19,6 +19,9 @@ from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, encode
 VARIABLES_BYTES_MAX = 10_485_760
 """All variables of an execution together. Source: Step Functions service quotas."""
 
+RETRIABLE = frozenset({"Task", "Parallel", "Map"})
+"""Types of states that may have ``Retry``."""
+
 NO_CONTEXT: dict[str, JSONValue] = {}
 
 
@@ -135,10 +138,10 @@ class Turn:
         """The context object of the frame's state."""
         state: dict[str, JSONValue] = {"Name": frame.state.name, "EnteredTime": iso(frame.entered_at)}
         context = {**frame.root, "State": state}
-        if frame.state.type == "Task":
+        if frame.state.type in RETRIABLE:
             state["RetryCount"] = frame.retry_count
-            if frame.attempt is not None and frame.attempt.command.token is not None:
-                context["Task"] = {"Token": frame.attempt.command.token}
+        if frame.attempt is not None and frame.attempt.command.token is not None:
+            context["Task"] = {"Token": frame.attempt.command.token}
         if frame.item is not None:
             context["Map"] = frame.item
         return context
