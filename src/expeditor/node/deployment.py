@@ -37,13 +37,24 @@ async def deploy_functions(application: Application, functions: Functions) -> di
 
 
 async def deploy_topics(application: Application, topics: Topics) -> None:
-    """Creates topics, dead-letter queues and subscriptions that are not there yet."""
+    """Creates topics, dead-letter queues and subscriptions, and gives subscriptions the template's attributes.
+
+    What left the template stays: its messages may still be wanted. ``Unsubscribe`` takes it away.
+    """
     for queue in application.queues:
         await topics.queues.create(queue)
     for topic in application.topics:
         await topics.create_topic(topic)
-    for subscription in application.subscriptions:
-        await topics.subscribe(subscription.topic_arn, "lambda", subscription.endpoint, subscription.attributes)
+    for wanted in application.subscriptions:
+        existing = next(
+            (each for each in topics.subscriptions(wanted.topic_arn) if each.endpoint == wanted.endpoint), None
+        )
+        if existing is None:
+            await topics.subscribe(wanted.topic_arn, "lambda", wanted.endpoint, wanted.attributes)
+            continue
+        for name, value in wanted.attributes.items():
+            if existing.attributes.get(name) != value:
+                await topics.set_subscription_attribute(existing.subscription_arn, name, value)
 
 
 async def deploy_machines(

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import fcntl
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from expeditor.api import Services, create_api
-from expeditor.clock import SystemClock
+from expeditor.clock import Clock, SystemClock
 from expeditor.errors import ExpeditorError
 from expeditor.executions import Engine, LoopAlarm, Parts
 from expeditor.functions import Functions, FunctionsSettings
@@ -19,10 +20,11 @@ from expeditor.integrations import Integrations
 from expeditor.node.application import Application, read_application
 from expeditor.node.deployment import deploy_functions, deploy_machines, deploy_topics
 from expeditor.node.parameters import node_parameters
+from expeditor.node.schedules import Schedule, Schedules
 from expeditor.node.server import Receive, Scope, Send, Server, bind, shared
 from expeditor.node.services import Service
 from expeditor.node.template import Template
-from expeditor.node.wiring import TopicPublisher, function_deliverer
+from expeditor.node.wiring import TopicPublisher, function_deliverer, scheduled_invoker
 from expeditor.settings import ACCOUNT, REGION, Settings, aws_environment
 from expeditor.store import Database
 from expeditor.topics import Ports, Region, Topics
@@ -45,7 +47,7 @@ class Console(Protocol):
         ...
 
 
-ConsoleFactory = Callable[[Engine, Topics, Functions, SystemClock, str], Console]
+ConsoleFactory = Callable[[Engine, Topics, Functions, Clock, str], Console]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,49 +102,74 @@ async def run_node(template_path: Path, setup: Setup) -> None:
 
 @contextlib.asynccontextmanager
 async def started_node(template_path: Path, setup: Setup) -> AsyncIterator[Node]:
-    """A node that answers; closed on leaving."""
-    settings = setup.settings
+    """A node that answers; closed on leaving, in the opposite order.
+
+    The port listens from the beginning, so whoever calls early waits instead of being refused.
+    """
+    settings, clock, ids = setup.settings, SystemClock(), SystemIds()
     template = Template.read(template_path)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_exclusive(settings.home))
         application = read_application(template, node_parameters(template, settings))
         listener = stack.enter_context(contextlib.closing(bind(settings.node_port, "NODE_PORT")))
-        clock, ids = SystemClock(), SystemIds()
         database = Database.open(settings.home / "node.db", MIGRATIONS)
         stack.push_async_callback(database.close)
-        functions = Functions.open(
-            database,
-            settings.home,
-            clock,
-            ids,
-            FunctionsSettings(runtime_environment=aws_environment(settings.endpoint_url)),
-        )
+        runtime = FunctionsSettings(runtime_environment=aws_environment(settings.endpoint_url))
+        functions = Functions.open(database, settings.home, clock, ids, runtime)
         stack.push_async_callback(functions.close)
+
         services = await _start_services(stack, application, setup)
         versions = await deploy_functions(application, functions)
+        for version_arn in versions.values():
+            functions.warm(version_arn)
         await asyncio.gather(*(service.wait_ready() for service in services))
 
         publisher = TopicPublisher()
-        integrations = Integrations(functions, clock, publisher)
-        engine = await Engine.open(
-            Parts(database, integrations, clock, ids, LoopAlarm(clock)),
-            lambda done, total: setup.say(f"recovering executions: {done} of {total}"),
-        )
+        parts = Parts(database, Integrations(functions, clock, publisher), clock, ids, LoopAlarm(clock))
+        engine = await Engine.open(parts, lambda done, total: setup.say(f"recovering executions: {done} of {total}"))
         stack.push_async_callback(engine.close)
-        region = Region(REGION, ACCOUNT, settings.endpoint_url)
-        ports = Ports(function_deliverer(functions, region), clock, ids, lambda: LoopAlarm(clock))
-        topics = publisher.topics = Topics.open(database, ports, region)
-        stack.push_async_callback(topics.close)
         await deploy_machines(application, engine.machines, versions, setup.say)
+        topics = publisher.topics = _open_topics(stack, parts, functions, settings)
         await deploy_topics(application, topics)
+        _open_schedules(stack, application, parts, functions)
+        node = Node(application, functions, topics, engine)
+        await _serve(stack, node, parts, listener, setup)
+        yield node
 
-        api = create_api(Services(engine=engine, functions=functions, topics=topics, database=database, ids=ids))
-        console = setup.console(engine, topics, functions, clock, settings.shop_url)
-        server = Server(shared(api, console), listener)
-        await server.start()
-        stack.push_async_callback(server.stop)
-        stack.callback(console.close)
-        yield Node(application, functions, topics, engine)
+
+def _open_topics(stack: contextlib.AsyncExitStack, parts: Parts, functions: Functions, settings: Settings) -> Topics:
+    region = Region(REGION, ACCOUNT, settings.endpoint_url)
+    ports = Ports(function_deliverer(functions, region), parts.clock, parts.ids, lambda: LoopAlarm(parts.clock))
+    topics = Topics.open(parts.database, ports, region)
+    stack.push_async_callback(topics.close)
+    return topics
+
+
+def _open_schedules(
+    stack: contextlib.AsyncExitStack, application: Application, parts: Parts, functions: Functions
+) -> None:
+    schedules = Schedules(parts.database, scheduled_invoker(functions), parts.clock, LoopAlarm(parts.clock))
+    stack.callback(schedules.close)
+    schedules.open(
+        Schedule(each.name, each.expression, each.timezone, each.function, each.input)
+        for each in application.schedules
+        if each.enabled
+    )
+
+
+async def _serve(
+    stack: contextlib.AsyncExitStack, node: Node, parts: Parts, listener: socket.socket, setup: Setup
+) -> None:
+    api = create_api(
+        Services(
+            engine=node.engine, functions=node.functions, topics=node.topics, database=parts.database, ids=parts.ids
+        )
+    )
+    console = setup.console(node.engine, node.topics, node.functions, parts.clock, setup.settings.shop_url)
+    server = Server(shared(api, console), listener)
+    await server.start()
+    stack.push_async_callback(server.stop)
+    stack.callback(console.close)
 
 
 async def _start_services(stack: contextlib.AsyncExitStack, application: Application, setup: Setup) -> list[Service]:

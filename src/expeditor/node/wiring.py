@@ -5,18 +5,18 @@ import asyncio
 from expeditor.errors import ServiceError
 from expeditor.functions import Functions, Invocation
 from expeditor.integrations import Publisher
+from expeditor.node.schedules import Invoke, Schedule
 from expeditor.payloads import JSONValue
 from expeditor.topics import (
     Deliver,
     DeliveryResult,
     Message,
-    MessageAttribute,
-    NewMessage,
     Outcome,
     Region,
     Subscription,
     Topics,
     lambda_event,
+    new_message,
 )
 
 ERROR_BYTES_MAX = 4_096
@@ -41,7 +41,7 @@ def function_deliverer(functions: Functions, region: Region) -> Deliver:
 
 def _result(invoked: "asyncio.Future[Invocation]") -> DeliveryResult:
     if invoked.cancelled():
-        return DeliveryResult(Outcome.FAILED, "the node is closing")
+        return DeliveryResult(Outcome.DEFERRED, "the node is closing")
     error = invoked.exception()
     if error is not None:
         is_busy = isinstance(error, ServiceError) and error.code == "TooManyRequestsException"
@@ -64,27 +64,21 @@ class TopicPublisher(Publisher):
 
     async def _publish(self, fields: dict[str, JSONValue]) -> str:
         assert self.topics is not None
-        subject = fields.get("Subject")
-        message = NewMessage(
-            str(fields["Message"]),
-            None if subject is None else str(subject),
-            _attributes(fields.get("MessageAttributes")),
-        )
-        (message_id,) = await self.topics.publish(str(fields.get("TopicArn", "")), [message])
+        (message_id,) = await self.topics.publish(str(fields.get("TopicArn", "")), [new_message(fields)])
         return message_id
 
 
-class InvalidAttributesError(ServiceError):
-    """MessageAttributes is not a map of objects with DataType and a value."""
+def scheduled_invoker(functions: Functions) -> Invoke:
+    """Calls a schedule's function with its input; the answer is an error's text, None when all is well."""
 
-    code = "InvalidParameter"
+    def invoke(schedule: Schedule) -> "asyncio.Future[str | None]":
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
+        def ended(invoked: "asyncio.Future[Invocation]") -> None:
+            if not answer.done():
+                answer.set_result(_result(invoked).error or None)
 
-def _attributes(given: JSONValue) -> dict[str, MessageAttribute]:
-    attributes: dict[str, MessageAttribute] = {}
-    for name, value in (given if isinstance(given, dict) else {}).items():
-        if not isinstance(value, dict) or "DataType" not in value:
-            raise InvalidAttributesError(f"MessageAttributes.{name} needs DataType and StringValue")
-        text = str(value.get("StringValue", value.get("BinaryValue", "")))
-        attributes[name] = MessageAttribute(str(value["DataType"]), text)
-    return attributes
+        functions.invoke(schedule.function, schedule.input.encode()).add_done_callback(ended)
+        return answer
+
+    return invoke

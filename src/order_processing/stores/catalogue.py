@@ -57,7 +57,7 @@ def _of_city(city: str) -> Iterator[Offer]:
         yield Offer(
             unit_id=f"{slug}-{category.value}",
             title=title,
-            merchant=f"{merchant}, {city}",
+            merchant=merchant,
             city=city,
             category=category,
             kind=OfferKind.VOUCHER,
