@@ -179,7 +179,9 @@ def unreadable(value: object, wanted: str) -> SerializationError:
 
 
 def _check(shape: Shape, own: tuple[Check, ...], value: Any, problems: list[Problem]) -> None:
-    problems.extend(problem(shape, value, check.wording) for check in own if check.broken_by(value))
+    for check in own:
+        if check.broken_by(value):
+            problems.append(problem(shape, value, check.wording))  # noqa: PERF401 - on the hot path nothing is broken
 
 
 def _place(problems: list[Problem], first: int, *path: str) -> None:
