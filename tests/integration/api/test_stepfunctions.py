@@ -259,7 +259,7 @@ def test_definition_is_validated_without_being_kept(sfn: "SFNClient") -> None:
         ),
         ("list_executions", {}, "ValidationException"),
         ("list_executions", {"stateMachineArn": NOWHERE}, "StateMachineDoesNotExist"),
-        ("test_state", {"definition": PASS}, "UnsupportedOperationException"),
+        ("redrive_execution", {"executionArn": f"{NOWHERE}:x"}, "UnsupportedOperationException"),
     ],
 )
 def test_what_aws_refuses_is_refused_by_its_name(
