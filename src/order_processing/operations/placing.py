@@ -62,6 +62,7 @@ def place(services: Services, request: NewOrder, idempotency_key: str) -> "Futur
     order = placed(request, offer, order_id, assignment)
     record = IdempotencyRecord(idempotency_key, fingerprint, order_id)
     answer: Future[Placed] = Future()
+    answer.set_running_or_notify_cancel()  # the order cannot be called back once it is on its way to the disk
     committed = services.store.commit(_transaction(services, order, record))
     committed.add_done_callback(lambda done: _answer(services, order, record, done, answer))
     return answer

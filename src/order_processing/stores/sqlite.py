@@ -32,7 +32,7 @@ class SqliteOrderStore(SqliteReads):
 
     def commit(self, transaction: Transaction) -> "Future[None]":
         """Joins the next commit."""
-        future: Future[None] = Future()
+        future = _pending()
         self._writer.submit(rows_of(transaction), lambda refusal: _settle(future, refusal))
         return future
 
@@ -67,7 +67,7 @@ class SocketOrderStore(SqliteReads):
 
     def commit(self, transaction: Transaction) -> "Future[None]":
         """Sends the transaction and waits until the writer has it on disk or has refused it."""
-        future: Future[None] = Future()
+        future = _pending()
         try:
             refusal = self._ask(frame(rows_of(transaction)))
         except OrderProcessingError as error:
@@ -159,6 +159,13 @@ class _Link:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _pending() -> "Future[None]":
+    """A future that cannot be cancelled, as a commit under way cannot: whoever waits may go, the outcome comes."""
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future
 
 
 def _settle(future: "Future[None]", refusal: OrderProcessingError | None) -> None:

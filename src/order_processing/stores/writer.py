@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 import selectors
 import socket
@@ -17,6 +18,11 @@ from order_processing.errors import OrderProcessingError
 from order_processing.stores.connections import StoreFileError, connect_writer, migrate
 from order_processing.stores.contract import CommitUnknownError, ConflictError, StoreUnavailableError
 from order_processing.stores.rows import Rows, apply, orders_in
+
+log = logging.getLogger(__name__)
+
+EXIT_SOFTWARE = 70
+"""Source: sysexits.h, an internal software error."""
 
 Done = Callable[[OrderProcessingError | None], None]
 """Told, on the writer's thread, that a transaction is on disk (None) or why it is not."""
@@ -98,6 +104,13 @@ class Writer:
         os.close(self._lock)
 
     def _run(self) -> None:
+        try:
+            self._gather_and_commit()
+        except BaseException:  # a process edge: without its writer the service would only seem to be alive
+            log.critical("the writer of %s ended by a fault; so does this process", self.path, exc_info=True)
+            os._exit(EXIT_SOFTWARE)
+
+    def _gather_and_commit(self) -> None:
         while True:
             for key, _ in self._selector.select(0 if self._waiting else None):
                 key.data()

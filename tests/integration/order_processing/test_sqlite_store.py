@@ -24,6 +24,7 @@ from order_processing.stores import (
 )
 from order_processing.stores.connections import StoreFileError
 from order_processing.stores.framing import FRAME_BYTES_MAX, unix_socket
+from order_processing.stores.writer import EXIT_SOFTWARE
 
 from ...order_samples import an_offer, an_order
 
@@ -214,3 +215,28 @@ def test_a_socket_far_down_the_tree_can_be_reached(tmp_path: Path) -> None:
         client.close()
         writer.close()
     assert not (deep / "orders.sock").exists()
+
+
+def test_whoever_stops_waiting_for_a_commit_does_not_stop_it(tmp_path: Path) -> None:
+    store = SqliteOrderStore(tmp_path / "orders.db")
+    try:
+        assert not store.commit((PutOrder(an_order(), None),)).cancel()
+        store.commit((PutOrder(an_order(order_id="o-2"), None),)).result()
+        assert store.order("o-1") == an_order()
+    finally:
+        store.close()
+
+
+def test_a_fault_of_the_writer_ends_its_process(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from order_processing.stores import SqliteOrderStore\n"
+        "from order_processing.stores.catalogue import seed\n"
+        "store = SqliteOrderStore(Path(sys.argv[1])); store._writer._commit = None; seed(store)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "orders.db")], capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == EXIT_SOFTWARE
+    assert "ended by a fault" in ended.stderr
