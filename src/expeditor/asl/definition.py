@@ -41,7 +41,7 @@ def compile_definition(text: str, *, express: bool = False) -> Machine:
     flow = fields.compile_flow(fields)
     fields.end()
     if findings:
-        raise DefinitionError(tuple(findings))
+        raise DefinitionError(tuple(findings), text)
     return Machine(text, flow, fields.language, comment if isinstance(comment, str) else None, seconds)
 
 

@@ -41,7 +41,15 @@ class DefinitionError(ServiceError):
 
     code = "InvalidDefinition"
 
-    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        found = ", ".join(f"{one.code}: {one.message} at {one.location}" for one in diagnostics)
-        super().__init__(f"Invalid State Machine Definition: '{found}'")
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], definition: str = "") -> None:
+        super().__init__(_wording(diagnostics, definition))
         self.diagnostics = diagnostics
+
+
+def _wording(diagnostics: tuple[Diagnostic, ...], definition: str) -> str:
+    """AWS's message; it words mistakes in labels of map runs in a way of their own, with the whole definition."""
+    label = next((one for one in diagnostics if one.location.endswith("/Label")), None)
+    if label is not None:
+        return f"Error=ValueError Args={[label.message]!r} in definition '{definition}'."
+    found = ", ".join(f"{one.code}: {one.message} at {one.location}" for one in diagnostics)
+    return f"Invalid State Machine Definition: '{found}'"
