@@ -13,11 +13,11 @@ from order_processing.gateways import (
     Authorization,
     Declined,
     PaymentGateway,
-    UrlError,
     ProviderStatus,
     SandboxPayments,
     Succeeded,
     Unknown,
+    UrlError,
 )
 
 from .worlds import LedgerPayments
