@@ -121,9 +121,15 @@ def tree_digest(code: FunctionCode) -> bytes:
 
 @contextmanager
 def _readable(archive: bytes) -> Iterator[zipfile.ZipFile]:
+    with _refusing_damage(), zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        yield opened
+
+
+@contextmanager
+def _refusing_damage() -> Iterator[None]:
+    """Turns what ``zipfile`` raises for damaged archives into a refusal."""
     try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            yield opened
+        yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError) as error:
         raise refusals.InvalidParameterValueError(
             f"Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"
@@ -226,6 +232,6 @@ def _chunks_of_path(path: Path) -> Iterator[bytes]:
 
 def _chunks_of_entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
     """At most the declared size: a header that lies is cut off there and fails its checksum."""
-    with opened.open(entry) as file:
+    with _refusing_damage(), opened.open(entry) as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk

@@ -1,12 +1,13 @@
 """Handlers in real processes: what they get, what they return, and what their errors look like."""
 
 import json
-import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from expeditor.functions import refusals
+from expeditor.functions import FunctionCode, FunctionConfiguration, refusals
 
 pytestmark = pytest.mark.anyio
 
@@ -28,19 +29,13 @@ async def test_empty_payload_is_an_empty_object(region: Any) -> None:
 
 async def test_article_arn_of_another_account_finds_the_local_version(region: Any) -> None:
     await region.deploy("handlers.describe", "fraud-scan")
-    await region.functions.update_configuration("fraud-scan", lambda was: _with_timeout(was, 7))
+    await region.functions.update_configuration("fraud-scan", lambda was: replace(was, timeout_seconds=7))
     await region.functions.publish_version("fraud-scan")
 
     described = await region.result(None, "arn:aws:lambda:us-east-1:1234567890:function:fraud-scan:2")
 
     assert described["version"] == "2"
     assert described["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:fraud-scan:2"
-
-
-def _with_timeout(configuration: Any, seconds: int) -> Any:
-    from dataclasses import replace
-
-    return replace(configuration, timeout_seconds=seconds)
 
 
 async def test_context_has_lambdas_attributes(region: Any) -> None:
@@ -277,9 +272,7 @@ async def test_module_that_ends_its_process_is_an_exit_error(region: Any) -> Non
     assert error["errorMessage"].endswith("Runtime exited with error: exit status 7")
 
 
-async def test_syntax_error_names_file_and_line(region: Any, tmp_path: Any) -> None:
-    from expeditor.functions import FunctionCode, FunctionConfiguration
-
+async def test_syntax_error_names_file_and_line(region: Any, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
     folder.mkdir()
     (folder / "app.py").write_text("def handler(event, context)\n    return 1\n")
@@ -346,8 +339,8 @@ async def test_child_that_a_crashed_handler_left_is_killed(region: Any) -> None:
     await region.deploy("handlers.leave_child")
     await region.deploy("handlers.process", "other")
     worker = await region.result("stay")
-    assert os.path.exists(f"/proc/{worker}")
+    assert Path(f"/proc/{worker}").exists()
 
     await region.functions.close()
 
-    assert not os.path.exists(f"/proc/{worker}")
+    assert not Path(f"/proc/{worker}").exists()

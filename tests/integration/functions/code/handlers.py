@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from decimal import Decimal
+from pathlib import Path
 
 LOADED_BY = os.getpid()
 CALLS = []
@@ -41,15 +42,13 @@ def environment(event, context):
 
 
 def descriptors(event, context):
-    return {name: os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if _is_open(name)}
-
-
-def _is_open(name):
-    return os.path.exists(f"/proc/self/fd/{name}") or os.path.islink(f"/proc/self/fd/{name}")
+    numbers = [path.name for path in Path("/proc/self/fd").iterdir()]
+    links = [Path("/proc/self/fd") / number for number in numbers]
+    return {link.name: str(link.readlink()) for link in links if link.is_symlink()}
 
 
 def place(event, context):
-    return {"path": sys.path[0], "folder": os.getcwd(), "modules": sorted(sys.modules)}
+    return {"path": sys.path[0], "folder": str(Path.cwd()), "modules": sorted(sys.modules)}
 
 
 def process(event, context):

@@ -1,8 +1,9 @@
 """Opens a file when imported, which forked processes would share."""
 
 import os
+from pathlib import Path
 
-FILE = open(__file__)  # noqa: SIM115 - the point
+FILE = Path(__file__).open()  # noqa: SIM115 - the point
 LOADED_BY = os.getpid()
 
 
