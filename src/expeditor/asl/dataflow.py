@@ -114,5 +114,14 @@ class JSONataFlow:
         return _variables(assigned), output
 
 
+@dataclass(frozen=True, slots=True)
+class JSONataErrorFlow(JSONataFlow):
+    """JSONata's fields of a catcher, which sees the error output but no result."""
+
+    def give(self, scope: Scope, raw: JSONValue, result: JSONValue) -> tuple[Variables | None, JSONValue]:
+        scope.input = raw
+        return self._written(scope, result)
+
+
 def _variables(assigned: JSONValue) -> Variables | None:
     return assigned if isinstance(assigned, dict) and assigned else None

@@ -1,6 +1,6 @@
 """The data-flow fields of states, in either query language."""
 
-from expeditor.asl.dataflow import Dataflow, JSONataFlow, PathFlow, Placing
+from expeditor.asl.dataflow import Dataflow, JSONataErrorFlow, JSONataFlow, PathFlow, Placing
 from expeditor.asl.expressions import compiled, path, template
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import Language
@@ -63,7 +63,7 @@ def assign(fields: Fields) -> Expression | None:
 def error_flow(fields: Fields) -> Dataflow:
     """Data flow of catchers, whose result is the error output."""
     if fields.language is Language.JSONATA:
-        return JSONataFlow(None, template(fields, "Output"), assign(fields))
+        return JSONataErrorFlow(None, template(fields, "Output"), assign(fields))
     return PathFlow(result_path=_placing(fields), assign=assign(fields), discards=_discards(fields))
 
 
