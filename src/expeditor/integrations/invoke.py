@@ -58,7 +58,8 @@ class LambdaTasks:
         if problem is not None or not isinstance(fields, dict):
             report(Failed("States.Runtime", problem or "no parameters"))
             return None
-        payload = encode(fields["Payload"]) if "Payload" in fields else b"{}"
+        # AWS sends null as no payload, and the function gets an empty object.
+        payload = b"{}" if fields.get("Payload") is None else encode(fields["Payload"])
         qualifier = fields.get("Qualifier")
 
         def finish(future: asyncio.Future[Invocation]) -> None:
