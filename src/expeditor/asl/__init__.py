@@ -29,10 +29,13 @@ from expeditor.asl.events import (
     TaskSucceeded,
     TimerFired,
 )
-from expeditor.asl.execution import ActiveState, Execution, ExecutionContext, MapRun
+from expeditor.asl.execution import ActiveState, Execution, ExecutionContext, Failure, MapRun
 from expeditor.asl.history import HistoryEvent
 from expeditor.asl.machine import advance
-from expeditor.asl.model import Machine
+from expeditor.asl.model import Machine, MapState, ParallelState, State, TaskState
+from expeditor.asl.scope import Missing
+from expeditor.asl.single_definition import compile_single_state
+from expeditor.asl.single_state import SingleState, StateReport, Trial, TrialStatus
 
 __all__ = [
     "ActiveState",
@@ -50,17 +53,28 @@ __all__ = [
     "ExecutionRedriven",
     "ExecutionStarted",
     "ExecutionStatus",
+    "Failure",
     "HistoryEvent",
     "Machine",
     "MapRun",
     "MapRunUpdated",
+    "MapState",
+    "Missing",
+    "ParallelState",
     "ScheduleTask",
+    "SingleState",
     "StartTimer",
+    "State",
+    "StateReport",
     "TaskFailed",
     "TaskStarted",
+    "TaskState",
     "TaskSubmitted",
     "TaskSucceeded",
     "TimerFired",
+    "Trial",
+    "TrialStatus",
     "advance",
     "compile_definition",
+    "compile_single_state",
 ]

@@ -14,6 +14,7 @@ from expeditor.executions.parts import Parts
 from expeditor.executions.records import ExecutionDescription, ExecutionFilter, ExecutionPage, ExecutionSummary
 from expeditor.executions.runner import Change, ChangeKind
 from expeditor.executions.timers import Alarm, LoopAlarm
+from expeditor.executions.trials import Trials, check_input
 from expeditor.integrations import ClosedExecution, StartedExecution, StartRequest
 
 __all__ = [
@@ -39,5 +40,7 @@ __all__ = [
     "StateMachine",
     "StateMachineSummary",
     "StateMachines",
+    "Trials",
     "UpdateStateMachine",
+    "check_input",
 ]

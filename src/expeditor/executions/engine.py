@@ -22,6 +22,7 @@ from expeditor.executions.registry import Registry
 from expeditor.executions.runner import Subscriber
 from expeditor.executions.running import Running, Waiter
 from expeditor.executions.tokens import TaskTokens
+from expeditor.executions.trials import Trials
 from expeditor.integrations import ClosedExecution, StartedExecution, StartRequest
 from expeditor.store import executions
 from expeditor.store.executions import NewExecution
@@ -50,10 +51,12 @@ class Engine:
     Attributes:
         machines: the state machines.
         activities: the activities and their workers.
+        trials: single tasks, performed for no execution.
     """
 
     def __init__(self, parts: Parts) -> None:
         self.machines = StateMachines(parts.database, parts.clock, parts.ids)
+        self.trials = Trials(parts.integrations, parts.clock)
         self._parts = parts
         self._registry = Registry()
         rebuilding = Rebuilding(parts, self._registry, self.machines)

@@ -8,6 +8,7 @@ from expeditor.api.stepfunctions.histories import HistoryOperations
 from expeditor.api.stepfunctions.state_machines import StateMachineOperations
 from expeditor.api.stepfunctions.tags import TagOperations
 from expeditor.api.stepfunctions.tasks import TaskOperations
+from expeditor.api.stepfunctions.testing import TrialOperations
 from expeditor.executions import Engine
 from expeditor.ids import Ids
 
@@ -22,6 +23,7 @@ def stepfunctions_operations(engine: Engine, ids: Ids) -> Operations:
         **HistoryOperations(engine).table(),
         **TaskOperations(engine).table(),
         **ActivityOperations(engine.activities).table(),
+        **TrialOperations(engine.trials, ids).table(),
     }
 
 
