@@ -81,7 +81,7 @@ class TrialOperations:
 
     def table(self) -> Operations:
         """The operations by name."""
-        missing = "a Wait state is through at once; `revealSecrets`, and `request` and `response` of HTTP Tasks"
+        missing = "a Wait state is through at once; `request` and `response` of HTTP Tasks"
         return {
             "TestState": Operation(self._test, missing=missing, body_bytes_max=DEFINITION_BODY_BYTES_MAX, waits=True)
         }
