@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from expeditor.asl import CloseExecution, ExecutionStatus
 from expeditor.executions.errors import ExecutionDoesNotExistError
@@ -50,12 +50,11 @@ class Rebuilding:
         self._registry.closed_counts.update(executions.counts_by_status(reader))
         self._registry.closed_counts.pop("RUNNING", None)
         ids = executions.running_ids(reader)
-        for done, execution_id in enumerate(ids, start=1):
-            self._bring_back(execution_id)
-            if done % _CHUNK == 0 or done == len(ids):
-                if progress is not None:
-                    progress(done, len(ids))
-                await asyncio.sleep(0)
+        for done in range(0, len(ids), _CHUNK):
+            self._bring_back(ids[done : done + _CHUNK])
+            if progress is not None:
+                progress(min(done + _CHUNK, len(ids)), len(ids))
+            await asyncio.sleep(0)
 
     def _schedule(self, lost: list[Running]) -> None:
         """Rebuilds what a failed commit held, soon, and later each time it fails again."""
@@ -69,29 +68,31 @@ class Rebuilding:
     def _rebuild_lost(self) -> None:
         self._is_due = False
         lost, self._lost = self._lost, {}
-        for execution_id, arn in lost.items():
-            if not self._bring_back(execution_id):
-                self._registry.refuse_waiters(execution_id, ExecutionDoesNotExistError(arn))
+        ids, found = list(lost), set[int]()
+        for at in range(0, len(ids), _CHUNK):
+            found |= self._bring_back(ids[at : at + _CHUNK])
+        for execution_id in lost.keys() - found:
+            self._registry.refuse_waiters(execution_id, ExecutionDoesNotExistError(lost[execution_id]))
         self._parts.database.submit(lambda _: None).add_done_callback(self._note_success)
 
     def _note_success(self, future: "asyncio.Future[None]") -> None:
         if future.exception() is None:
             self._failures = 0
 
-    def _bring_back(self, execution_id: int) -> bool:
-        """Rebuilds one execution; False when it is not on disk."""
-        row = executions.by_id(self._parts.database.reader, execution_id)
-        if row is None:
-            return False
-        if row.status == "RUNNING":
-            self._rebuild(row)
-        else:
-            self._registry.tell_closed(row.id, closed_from(row))
-        return True
+    def _bring_back(self, ids: Sequence[int]) -> set[int]:
+        """Rebuilds those of *ids* that have not ended, and answers who waits for the others; gives those on disk."""
+        reader = self._parts.database.reader
+        rows = executions.by_ids(reader, ids)
+        journals = executions.journals(reader, ids)
+        for row in rows:
+            if row.status == ExecutionStatus.RUNNING:
+                self._rebuild(row, journals[row.id])
+            else:
+                self._registry.tell_closed(row.id, closed_from(row))
+        return {row.id for row in rows}
 
-    def _rebuild(self, row: ExecutionRow) -> None:
+    def _rebuild(self, row: ExecutionRow, journal: list[bytes]) -> None:
         machine = self._machines.compiled(row.definition_id)
-        journal = executions.journal(self._parts.database.reader, row.id)
         try:
             recovered = rebuild(row, journal, machine)
         except Exception:  # noqa: BLE001

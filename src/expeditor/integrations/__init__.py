@@ -4,6 +4,7 @@ from expeditor.integrations.invoke import Invoker
 from expeditor.integrations.nested import ClosedExecution, Executions, StartedExecution, StartRequest
 from expeditor.integrations.publish import Publisher
 from expeditor.integrations.resources import Integrations, TaskStarter
+from expeditor.integrations.sdk import Endpoints, SdkTasks
 from expeditor.integrations.tasks import (
     Cancel,
     Failed,
@@ -19,6 +20,7 @@ from expeditor.integrations.tasks import (
 __all__ = [
     "Cancel",
     "ClosedExecution",
+    "Endpoints",
     "Executions",
     "Failed",
     "Handler",
@@ -28,6 +30,7 @@ __all__ = [
     "Pattern",
     "Publisher",
     "Report",
+    "SdkTasks",
     "StartRequest",
     "StartedExecution",
     "Submitted",

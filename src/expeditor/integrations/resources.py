@@ -1,12 +1,12 @@
 """The table from a Task's ``Resource`` to the integration that performs it."""
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from expeditor.clock import Clock
 from expeditor.integrations.invoke import Invoker, LambdaTasks
 from expeditor.integrations.nested import Executions, NestedExecutions
 from expeditor.integrations.publish import Publisher, TopicTasks
+from expeditor.integrations.sdk import SdkTasks
 from expeditor.integrations.tasks import Cancel, Handler, Pattern, Report, TaskRequest, refuse_unknown, until_callback
 
 _OPTIMISED = "arn:aws:states:::"
@@ -38,7 +38,7 @@ class Integrations:
     Args:
         functions: runs functions.
         topics: publishes, where the node has topics.
-        extra: further resources as written after ``arn:aws:states:::``, such as ``sqs:sendMessage``.
+        services: calls AWS services, where the node has endpoints for them.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Integrations:
         functions: Invoker,
         clock: Clock,
         topics: Publisher | None = None,
-        extra: Mapping[str, Handler] | None = None,
+        services: SdkTasks | None = None,
     ) -> None:
         self._clock = clock
         self._functions = LambdaTasks(functions, clock)
         self._table: dict[str, Handler] = _with_callback("lambda:invoke", self._functions.invoke)
         if topics is not None:
             self._table |= _with_callback("sns:publish", TopicTasks(topics, clock).publish)
-        self._table |= extra or {}
+        self._services = services
         self._call_function = self._functions.call_function
 
     def attach(self, executions: Executions) -> None:
@@ -75,8 +75,12 @@ class Integrations:
         if resource.startswith("arn:aws:lambda:"):
             return self._call_function
         if resource.startswith(_OPTIMISED):
-            return self._table.get(resource[len(_OPTIMISED) :], refuse_unknown)
+            name = resource[len(_OPTIMISED) :]
+            return self._table.get(name) or self._service(name) or refuse_unknown
         return refuse_unknown
+
+    def _service(self, name: str) -> Handler | None:
+        return self._services.handler(name) if self._services is not None else None
 
 
 def _with_callback(service: str, handler: Handler) -> dict[str, Handler]:

@@ -185,6 +185,12 @@ def by_id(connection: apsw.Connection, execution_id: int) -> ExecutionRow | None
     return _one(connection.execute(f"{_SELECT} WHERE e.id = ?", (execution_id,)))
 
 
+def by_ids(connection: apsw.Connection, ids: Sequence[int]) -> list[ExecutionRow]:
+    """Those of *ids* that exist, oldest first."""
+    rows = connection.execute(f"{_SELECT} WHERE e.id IN ({_marks(ids)}) ORDER BY e.id", tuple(ids))
+    return [ExecutionRow(*row) for row in rows]
+
+
 def by_name(connection: apsw.Connection, machine_arn: str, name: str) -> ExecutionRow | None:
     """One execution, None when there is none with that name."""
     return _one(connection.execute(f"{_SELECT} WHERE m.arn = ? AND e.name = ?", (machine_arn, name)))
@@ -194,6 +200,17 @@ def journal(connection: apsw.Connection, execution_id: int) -> list[bytes]:
     """The outcomes of one execution in order."""
     rows = connection.execute("SELECT event FROM journal WHERE execution_id = ? ORDER BY seq", (execution_id,))
     return [row[0] for row in rows]
+
+
+def journals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int, list[bytes]]:
+    """The outcomes of several executions, by id."""
+    found: dict[int, list[bytes]] = {execution_id: [] for execution_id in ids}
+    for execution_id, event in connection.execute(
+        f"SELECT execution_id, event FROM journal WHERE execution_id IN ({_marks(ids)}) ORDER BY execution_id, seq",
+        tuple(ids),
+    ):
+        found[execution_id].append(event)
+    return found
 
 
 def page(connection: apsw.Connection, wanted: ExecutionFilter) -> list[ExecutionSummary]:
@@ -224,6 +241,10 @@ def _one(rows: Iterator[tuple[object, ...]]) -> ExecutionRow | None:
     for row in rows:
         return ExecutionRow(*row)  # type: ignore[arg-type]
     return None
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _exists(connection: apsw.Connection, execution_id: int) -> bool:
