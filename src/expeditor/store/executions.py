@@ -116,6 +116,10 @@ _CLOSE = """
     FROM (VALUES {rows}) AS v WHERE executions.id = v.column6
 """
 _CHUNKS = (64, 16, 4, 1)
+_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE")
+_MOST = "SUCCEEDED"
+"""What most executions are: those of all machines are found sooner from the newest id down than through the index."""
+_ID_MAX = 2**63 - 1
 _SELECT = """
     SELECT e.*, m.arn, m.name, r.definition_id, r.role_arn
     FROM executions e
@@ -216,19 +220,40 @@ def journals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int, list[
 def page(connection: apsw.Connection, wanted: ExecutionFilter) -> list[ExecutionSummary]:
     """One page of a list, newest first."""
     assert 1 <= wanted.limit <= 1000
-    conditions = [("e.machine_id = ?", wanted.machine_id), ("e.status = ?", wanted.status)]
-    conditions += [("e.id < ?", wanted.before_id)]
-    given = [(text, value) for text, value in conditions if value is not None]
-    where = f"WHERE {' AND '.join(text for text, _ in given)}" if given else ""
+    ids, values = _ids_of_page(wanted)
     rows = connection.execute(
         f"""
         SELECT e.id, e.name, m.arn, e.status, e.started_at, e.stopped_at
-        FROM executions e JOIN state_machines m ON m.id = e.machine_id
-        {where} ORDER BY e.id DESC LIMIT ?
+        FROM ({ids} ORDER BY id DESC LIMIT ?) AS found
+        JOIN executions e ON e.id = found.id
+        JOIN state_machines m ON m.id = e.machine_id
+        ORDER BY e.id DESC
         """,
-        (*(value for _, value in given), wanted.limit),
+        (*values, wanted.limit),
     )
     return [ExecutionSummary(*row) for row in rows]
+
+
+def _ids_of_page(wanted: ExecutionFilter) -> tuple[str, list[object]]:
+    """A query for ids, and its values.
+
+    A list of one machine without a status takes a page of each status and merges them, so that it reads no more than a
+    few pages, however many executions there are.
+    """
+    before = wanted.before_id if wanted.before_id is not None else _ID_MAX
+    if wanted.machine_id is None and wanted.status is None:
+        return "SELECT id FROM executions WHERE id < ?", [before]
+    if wanted.machine_id is None and wanted.status == _MOST:
+        return "SELECT id FROM executions WHERE id < ? AND +status = ?", [before, wanted.status]
+    if wanted.machine_id is None:
+        return "SELECT id FROM executions WHERE status = ? AND id < ?", [wanted.status, before]
+    of_status = "SELECT id FROM executions WHERE status = ? AND machine_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+    statuses = _STATUSES if wanted.status is None else (wanted.status,)
+    every = " UNION ALL ".join([f"SELECT id FROM ({of_status})"] * len(statuses))
+    values: list[object] = []
+    for status in statuses:
+        values += [status, wanted.machine_id, before, wanted.limit]
+    return f"SELECT id FROM ({every})", values
 
 
 def has_running(connection: apsw.Connection, machine_id: int) -> bool:

@@ -71,3 +71,38 @@ async def test_executions_are_closed_by_their_primary_key(world, submit) -> None
     plan = [row[3] for row in world.database.reader.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
 
     assert plan[-1] == "SEARCH executions USING INTEGER PRIMARY KEY (rowid=?)"
+
+
+@pytest.mark.parametrize("machine_id", [None, 1, 2])
+@pytest.mark.parametrize("status", [None, "RUNNING", "SUCCEEDED", "FAILED"])
+async def test_pages_are_what_a_plain_query_gives(world, submit, machine_id, status) -> None:
+    revision = NewRevision(None, "{}", "r", "{}", "{}", 0.0)
+    await submit(lambda c: state_machines.put_machine(c, ARN + "2", "m2", "STANDARD", revision))
+    kinds = ("RUNNING", "SUCCEEDED", "SUCCEEDED", "FAILED", "ABORTED")
+    rows = [started(number)._replace(status=kinds[number % 5], machine_id=1 + number % 2) for number in range(1, 41)]
+    await submit(lambda c: executions.write(c, rows, [], []))
+
+    seen: list[int] = []
+    while True:
+        before = seen[-1] if seen else None
+        page = executions.page(world.database.reader, ExecutionFilter(machine_id, status, before, limit=3))
+        seen += [row.id for row in page]
+        if len(page) < 3:
+            break
+
+    assert seen == [
+        row.id for row in reversed(rows) if machine_id in (None, row.machine_id) and status in (None, row.status)
+    ]
+
+
+@pytest.mark.parametrize(("machine_id", "status"), [(None, None), (None, "SUCCEEDED"), (1, None), (1, "FAILED")])
+async def test_pages_are_found_without_sorting_what_is_not_shown(world, machine_id, status) -> None:
+    ids, values = executions._ids_of_page(ExecutionFilter(machine_id, status))
+    plan = [
+        row[3] for row in world.database.reader.execute(f"EXPLAIN QUERY PLAN {ids} ORDER BY id DESC LIMIT 1", values)
+    ]
+
+    scans = [step for step in plan if "executions" in step]
+    assert all("PRIMARY KEY" in step or "executions_by_status" in step for step in scans)
+    sorted_at = [at for at, step in enumerate(plan) if "TEMP B-TREE" in step]
+    assert machine_id is not None or not sorted_at

@@ -63,8 +63,8 @@ CREATE TABLE executions (
     trace_header TEXT
 );
 CREATE UNIQUE INDEX executions_by_name ON executions (machine_id, name);
-CREATE INDEX executions_by_status ON executions (machine_id, status, id);
-CREATE INDEX executions_running ON executions (id) WHERE status = 'RUNNING';
+-- Serves recovery (what is RUNNING), lists of a machine with and without a status, and counts.
+CREATE INDEX executions_by_status ON executions (status, machine_id, id);
 
 -- Outcomes in the order they were handled: everything an execution needs beside its definition and input.
 CREATE TABLE journal (
