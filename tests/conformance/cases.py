@@ -47,7 +47,9 @@ def comparison_rule() -> ModuleType:
 
 def known_failures(name: str = KNOWN_FAILURES) -> dict[str, str]:
     """Case id to reason; the list, a file in this folder, may only shrink."""
-    lines = [line for line in Path(__file__).with_name(name).read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line for line in Path(__file__).with_name(name).read_text().splitlines() if line and not line.startswith("#")
+    ]
     return {case: reason for case, _, reason in (line.partition("  ") for line in lines)}
 
 

@@ -1,6 +1,7 @@
 """Lambda: a function ARN as the resource, and ``arn:aws:states:::lambda:invoke``."""
 
 import asyncio
+import re
 from typing import Protocol
 
 import msgspec
@@ -10,9 +11,10 @@ from expeditor.errors import ServiceError
 from expeditor.functions import Invocation
 from expeditor.integrations.metadata import http_date, sdk_metadata
 from expeditor.integrations.tasks import Cancel, Failed, Report, TaskRequest, bounded
-from expeditor.payloads import JSONValue, encode
+from expeditor.payloads import JSONValue, decode, encode
 
 _STATUS_CODES = {"ResourceNotFoundException": 404, "TooManyRequestsException": 429, "ServiceException": 500}
+_UNQUALIFIED = re.compile(r"Function not found: [^:]+(?::[^:]*){5}:[^:]+")
 _INVOKE_FIELDS = frozenset({"FunctionName", "Payload", "Qualifier", "InvocationType", "ClientContext", "LogType"})
 
 
@@ -58,12 +60,11 @@ class LambdaTasks:
         if problem is not None or not isinstance(fields, dict):
             report(Failed("States.Runtime", problem or "no parameters"))
             return None
-        # AWS sends null as no payload, and the function gets an empty object.
-        payload = b"{}" if fields.get("Payload") is None else encode(fields["Payload"])
+        payload = _event(fields.get("Payload"))
         qualifier = fields.get("Qualifier")
 
         def finish(future: asyncio.Future[Invocation]) -> None:
-            invocation = _finished(future, report)
+            invocation = _finished(future, report, is_unqualified=qualifier is None)
             if invocation is not None:
                 report(bounded(self._answer(invocation), "lambda"))
 
@@ -96,13 +97,31 @@ class LambdaTasks:
         )
 
 
-def _finished(future: asyncio.Future[Invocation], report: Report) -> Invocation | None:
-    """The invocation when it went well; otherwise reports the failure, or nothing when it was cancelled."""
+def _event(payload: JSONValue) -> bytes:
+    """What the function gets: an empty object for null, text that is JSON as it is, anything else as its JSON text."""
+    if payload is None:
+        return b"{}"
+    if isinstance(payload, str):
+        try:
+            decode(payload.encode())
+        except msgspec.DecodeError:
+            return encode(payload)
+        return payload.encode()
+    return encode(payload)
+
+
+def _finished(future: asyncio.Future[Invocation], report: Report, *, is_unqualified: bool = False) -> Invocation | None:
+    """The invocation when it went well; otherwise reports the failure, or nothing when it was cancelled.
+
+    Args:
+        is_unqualified: the function was named without a version; AWS's refusals name ``$LATEST`` then.
+    """
     if future.cancelled():
         return None
     error = future.exception()
     if error is not None:
-        report(_refused(error))
+        text = str(error)
+        report(_refused(error, f"{text}:$LATEST" if is_unqualified and _UNQUALIFIED.fullmatch(text) else text))
         return None
     invocation = future.result()
     if invocation.function_error is None:
@@ -119,14 +138,14 @@ def _error_name(payload: bytes) -> str:
         return "Lambda.Unknown"
 
 
-def _refused(error: BaseException) -> Failed:
-    """The failure of a task whose function could not be run."""
+def _refused(error: BaseException, text: str) -> Failed:
+    """The failure of a task whose function could not be run, which *text* says."""
     code = error.code if isinstance(error, ServiceError) else "ServiceException"
     status = _STATUS_CODES.get(code, 400)
     request_id = getattr(error, "request_id", "00000000-0000-0000-0000-000000000000")
     return Failed(
         f"Lambda.{code}",
-        f"{error} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {request_id};"
+        f"{text} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {request_id};"
         " Proxy: null)",
     )
 

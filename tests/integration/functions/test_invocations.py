@@ -21,6 +21,12 @@ async def test_result_is_json_text_of_what_the_handler_returned(region: Any) -> 
     assert (invocation.function_error, invocation.executed_version) == (None, "$LATEST")
 
 
+async def test_bytes_are_the_result_as_they_are(region: Any) -> None:
+    await region.deploy("handlers.text_bytes")
+
+    assert (await region.invoke()).payload == b'{"already": "JSON"}'
+
+
 async def test_empty_payload_is_an_empty_object(region: Any) -> None:
     await region.deploy("handlers.echo")
 
@@ -120,7 +126,7 @@ async def test_exception_is_an_error_object_with_lambdas_stack_trace(region: Any
     assert (error["errorType"], error["errorMessage"]) == ("NoGoodError", "the card was declined")
     assert error["requestId"] == error["id"]
     assert len(error["stackTrace"]) == 1
-    assert error["stackTrace"][0].startswith('  File "')
+    assert error["stackTrace"][0].startswith('  File "/var/task/handlers.py", line ')
     assert ", in raise_error\n    raise NoGoodError" in error["stackTrace"][0]
     assert "about to fail\n[ERROR] NoGoodError: the card was declined\nTraceback" in error["log"]
 
@@ -283,7 +289,7 @@ async def test_syntax_error_names_file_and_line(region: Any, tmp_path: Path) -> 
 
     assert error["errorType"] == "Runtime.UserCodeSyntaxError"
     assert error["errorMessage"].startswith("Syntax error in module 'app': expected ':'")
-    assert error["stackTrace"][0].startswith('  File "')
+    assert error["stackTrace"][0].startswith('  File "/var/task/app.py" Line 1')
 
 
 async def test_import_that_fails_is_not_tried_again_at_once(region: Any) -> None:

@@ -9,6 +9,7 @@ from expeditor.clock import ManualClock
 from expeditor.errors import ServiceError
 from expeditor.functions import Invocation
 from expeditor.integrations import Failed, Integrations, Outcome, Submitted, Succeeded, TaskRequest
+from expeditor.payloads import JSONValue
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +113,25 @@ async def test_lambda_invoke_answers_as_aws_does() -> None:
     assert headers["Content-Length"] == "7"
     assert headers["x-amzn-RequestId"] == answer["SdkResponseMetadata"]["RequestId"] == REQUEST_ID
     assert answer["SdkHttpMetadata"]["AllHttpHeaders"]["Connection"] == ["keep-alive"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "event"), [(None, b"{}"), ("0.0", b"0.0"), ('{"a": 1}', b'{"a": 1}'), ("plain text", b'"plain text"')]
+)
+async def test_text_that_is_json_is_the_event_itself(payload: JSONValue, event: bytes) -> None:
+    functions, _ = await outcome_of("arn:aws:states:::lambda:invoke", {"FunctionName": "f", "Payload": payload}, b"1")
+
+    assert functions.calls == [("f", event, None)]
+
+
+async def test_lambda_invoke_of_a_missing_function_names_the_version_asked_for() -> None:
+    resource, fields = "arn:aws:states:::lambda:invoke", {"FunctionName": "f", "Payload": {}}
+    unqualified = ARN.removesuffix(":2")
+    _, plain = await outcome_of(resource, fields, GoneError(f"Function not found: {unqualified}"))
+    _, qualified = await outcome_of(resource, fields, GoneError(f"Function not found: {ARN}"))
+
+    assert plain[0].cause.startswith(f"Function not found: {unqualified}:$LATEST (Service: AWSLambda;")
+    assert qualified[0].cause.startswith(f"Function not found: {ARN} (Service: AWSLambda;")
 
 
 async def test_lambda_invoke_with_a_token_only_says_that_it_was_submitted() -> None:

@@ -1,10 +1,16 @@
 """Errors as Lambda's Python runtime writes them."""
 
 import json
+import os
 import traceback
 from typing import Any
 
 MESSAGE_MAX = 262_144
+
+TASK_ROOT = "/var/task"
+"""Where AWS unpacks a function's code; stack traces show its files there, wherever they are here."""
+
+_error_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class SandboxError(Exception):
@@ -27,7 +33,14 @@ def exception_object(error: BaseException, request_id: str, own_files: str) -> d
     frames = traceback.extract_tb(error.__traceback__)
     while frames and frames[0].filename.startswith(own_files):
         frames.pop(0)
-    return _object(_text(error), type(error).__name__, traceback.format_list(frames), request_id)
+    trace = [as_unpacked(entry) for entry in traceback.format_list(frames)]
+    return _object(_text(error), type(error).__name__, trace, request_id)
+
+
+def as_unpacked(entry: str) -> str:
+    """An entry of a stack trace with a file of the function's own named as on AWS."""
+    root = os.environ.get("LAMBDA_TASK_ROOT")
+    return entry.replace(f'  File "{root}/', f'  File "{TASK_ROOT}/', 1) if root else entry
 
 
 def log_text(error: dict[str, Any]) -> str:
@@ -41,7 +54,7 @@ def log_text(error: dict[str, Any]) -> str:
 
 def encode_error(error: dict[str, Any]) -> bytes:
     """JSON text of an error object; what is not Unicode text, such as half a surrogate pair, is replaced."""
-    return json.dumps(error, ensure_ascii=False).encode(errors="replace")
+    return _error_encoder.encode(error).encode(errors="replace")
 
 
 def _object(message: str, error_type: str, trace: list[str], request_id: str) -> dict[str, Any]:

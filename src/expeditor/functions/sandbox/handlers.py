@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .faults import SandboxError, exception_object
+from .faults import SandboxError, as_unpacked, exception_object
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
 
@@ -42,7 +42,7 @@ def _load_module(name: str) -> Any:
         raise SandboxError(
             "Runtime.UserCodeSyntaxError",
             f"Syntax error in module '{name}': {error}",
-            [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'],
+            [as_unpacked(f'  File "{error.filename}" Line {error.lineno}\n    {error.text}')],
         ) from error
     except Exception as error:  # the edge to a handler's code, which may raise anything
         described = exception_object(error, "", OWN_FILES)

@@ -171,6 +171,9 @@ def _decode(payload: bytes) -> Any:
 
 
 def _encode(result: Any) -> bytes:
+    """JSON text of what a handler returned; bytes are such a text already."""
+    if isinstance(result, bytes):
+        return result
     try:
         return _json.encode(result).encode()
     except Exception as error:  # the edge to a handler's code: its objects may raise anything

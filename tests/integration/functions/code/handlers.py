@@ -144,3 +144,7 @@ def leave_child(event, context):
 def write_frames(event, context):
     os.write(3, b"\xff" * 64)
     threading.Event().wait()
+
+
+def text_bytes(event, context):
+    return b'{"already": "JSON"}'
