@@ -132,7 +132,7 @@ class StateMachines:
             TooManyTagsError.
         """
         arns.check_name(wanted.name)
-        _check_definition(wanted.definition)
+        _check_definition(wanted.definition, wanted.type)
         arn = arns.state_machine_arn(wanted.name)
         if wanted.tags is not None and len(wanted.tags) > TAGS_MAX:
             raise TooManyTagsError(arn)
@@ -152,7 +152,7 @@ class StateMachines:
         if all(value is None for value in (wanted.definition, wanted.role_arn, wanted.logging, wanted.tracing)):
             raise MissingParameterError
         if wanted.definition is not None:
-            _check_definition(wanted.definition)
+            _check_definition(wanted.definition, _existing(self._database.reader, wanted.arn).type)
         label, now = self._ids.uuid(), self._clock.now()
 
         def run(connection: apsw.Connection) -> StateMachine:
@@ -311,9 +311,9 @@ def _check_taggable(connection: apsw.Connection, arn: str) -> None:
         raise ResourceNotFoundError(arn)
 
 
-def _check_definition(text: str) -> None:
+def _check_definition(text: str, kind: str) -> None:
     if len(text.encode()) > DEFINITION_BYTES_MAX:
         raise ServiceError(
             f"the definition has more than {DEFINITION_BYTES_MAX} bytes; split it into nested state machines"
         )
-    compile_definition(text)
+    compile_definition(text, express=kind == MachineType.EXPRESS)

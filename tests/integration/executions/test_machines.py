@@ -49,6 +49,8 @@ async def test_taken_name_bad_name_and_bad_definition_are_refused(world) -> None
     assert await refusal(lambda: create("a b", task(1))) == "InvalidName"
     assert await refusal(lambda: create("n", '{"StartAt":"A"}')) == "InvalidDefinition"
     assert await refusal(lambda: create("n", "not json")) == "InvalidDefinition"
+    waits = task(1).replace(f"{FUNCTION}:f:1", "arn:aws:states:::lambda:invoke.waitForTaskToken")
+    assert await refusal(lambda: create("n", waits, MachineType.EXPRESS)) == "InvalidDefinition"
     assert [one.name for one in machines.list()] == ["m"]
 
 
