@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest_plugins = ["expeditor.pytest_plugin"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:
