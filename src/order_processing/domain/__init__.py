@@ -1,5 +1,6 @@
 """The rules of the shop, pure: orders, money, offers, stock, payments, fraud, vouchers, ownership."""
 
+from order_processing.domain.audit import Act, ActError, AuditEntry, checked
 from order_processing.domain.fraud import (
     FraudAssessment,
     FraudPolicy,
@@ -108,7 +109,10 @@ __all__ = [
     "SCHEMA",
     "SECRET_BYTES_MIN",
     "TRANSITIONS",
+    "Act",
+    "ActError",
     "Assignment",
+    "AuditEntry",
     "Category",
     "FraudAssessment",
     "FraudPolicy",
@@ -150,6 +154,7 @@ __all__ = [
     "by_owner",
     "captured_net_minor",
     "changed",
+    "checked",
     "claimed",
     "code_hash",
     "completed",

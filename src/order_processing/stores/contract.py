@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from order_processing.domain import Hold, Offer, Order, OrderStatus, Pipeline
+from order_processing.domain import AuditEntry, Hold, Offer, Order, OrderStatus, Pipeline
 from order_processing.errors import RefusedError, TransientError
 
 
@@ -66,6 +66,7 @@ class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         status, pipeline: None means any.
         updated_before: only orders whose last change is earlier than this instant; None means any.
+        updated_since: only orders whose last change is not earlier than this instant; None means any.
         newest_first: the order of the list; oldest first otherwise.
         limit: at most so many, 1 to 1000.
     """
@@ -73,6 +74,7 @@ class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
     status: OrderStatus | None = None
     pipeline: Pipeline | None = None
     updated_before: float | None = None
+    updated_since: float | None = None
     newest_first: bool = False
     limit: int = 100
 
@@ -103,6 +105,19 @@ class ReleaseHold(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Gives held units back to the stock; nothing happens if already released; ConflictError if sold or unknown."""
 
     hold_id: str
+
+
+class ExtendHold(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Lets an open hold last until another instant; ConflictError if it was settled, released, or is unknown."""
+
+    hold_id: str
+    expires_at: float
+
+
+class PutAudit(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Records a manual act; ConflictError if its id is known."""
+
+    entry: AuditEntry
 
 
 class PutIdempotency(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -146,6 +161,8 @@ Write = (
     | RemoveNotifications
     | PutOffer
     | PutVoucherCode
+    | ExtendHold
+    | PutAudit
 )
 Transaction = tuple[Write, ...]
 
@@ -186,6 +203,10 @@ class OrderStore(Protocol):
 
     def order_id_of_voucher(self, code_hash: str) -> str | None:
         """The order whose voucher has this keyed hash."""
+        ...
+
+    def audits(self, subject: str | None = None, limit: int = 100) -> list[AuditEntry]:
+        """Manual acts, the newest first: all, or those on one subject."""
         ...
 
     def unpublished(self, limit: int = 100) -> list[Notification]:

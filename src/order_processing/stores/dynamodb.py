@@ -18,6 +18,7 @@ from order_processing.errors import OrderProcessingError
 from order_processing.stores.contract import (
     CommitUnknownError,
     ConflictError,
+    PutAudit,
     PutIdempotency,
     PutOffer,
     PutOrder,
@@ -145,6 +146,8 @@ def _key_of(write: Any) -> str:
         return write.order.order_id
     if isinstance(write, PutIdempotency):
         return write.record.key
+    if isinstance(write, PutAudit):
+        return write.entry.audit_id
     if isinstance(write, PutOffer):
         return write.offer.unit_id
     return write.code_hash if isinstance(write, PutVoucherCode) else str(write.hold_id)

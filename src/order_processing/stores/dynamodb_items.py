@@ -7,6 +7,8 @@ import msgspec
 
 from order_processing.domain import HoldState, encode_order
 from order_processing.stores.contract import (
+    ExtendHold,
+    PutAudit,
     PutIdempotency,
     PutNotification,
     PutOffer,
@@ -116,6 +118,28 @@ def close_hold(hold_id: str, to: HoldState) -> Item:
     }
 
 
+def _extend_hold(write: ExtendHold) -> list[Item]:
+    update = {
+        "Key": key(f"hold#{write.hold_id}"),
+        "UpdateExpression": "SET #sort = :until",
+        "ConditionExpression": "#state = :held",
+        "ExpressionAttributeNames": {"#state": "state", "#sort": "sort"},
+        "ExpressionAttributeValues": {":held": {"S": HoldState.HELD.value}, ":until": number(write.expires_at)},
+    }
+    return [{"Update": update}]
+
+
+def _put_audit(write: PutAudit) -> list[Item]:
+    entry = write.entry
+    item = {
+        **key(f"audit#{entry.audit_id}"),
+        "group": {"S": "audit"},
+        "sort": number(entry.at),
+        "document": {"B": msgspec.json.encode(entry)},
+    }
+    return [{"Put": {"Item": item, "ConditionExpression": ABSENT}}]
+
+
 def add_stock(unit_id: str, quantity: int) -> Item:
     """Adds to, or takes from, an offer's stock."""
     return {
@@ -171,5 +195,7 @@ REQUESTS: Mapping[type[Write], Callable[[Any], list[Item]]] = {
     RemoveNotifications: _remove_notifications,
     PutOffer: _put_offer,
     PutVoucherCode: _put_voucher_code,
+    ExtendHold: _extend_hold,
+    PutAudit: _put_audit,
 }
 """The items that each write stands for; the two that close a hold depend on what the hold is."""

@@ -1,11 +1,12 @@
 """The reading half of the contract over DynamoDB."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from order_processing.domain import Hold, HoldState, Offer, Order, decode_order
+from order_processing.domain import AuditEntry, Hold, HoldState, Offer, Order, decode_order
 from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter, StoreUnavailableError
 from order_processing.stores.dynamodb_items import INDEX, Item, key, number
 from order_processing.stores.reads import groups_of, merged
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 _offers = msgspec.json.Decoder(Offer)
+_audits = msgspec.json.Decoder(AuditEntry)
+
+AUDITS_MAX = 10_000
+"""Acts looked through for those on one subject."""
 
 
 class DynamoReads:
@@ -34,7 +39,7 @@ class DynamoReads:
         groups = []
         for status, pipeline in groups_of(wanted):
             group = f"order#{status.value}#{pipeline.value}"
-            items = self._list(group, wanted.limit, before=wanted.updated_before, newest_first=wanted.newest_first)
+            items = self._list(group, wanted.limit, wanted, newest_first=wanted.newest_first)
             groups.append([decode_order(item["document"]["B"]) for item in items])
         return merged(groups, wanted)
 
@@ -55,7 +60,7 @@ class DynamoReads:
 
     def holds_expired(self, before: float, limit: int = 100) -> list[Hold]:
         """Open holds that expired before an instant, the longest expired first."""
-        return [_hold(item) for item in self._list("held", limit, before=before)]
+        return [_hold(item) for item in self._list("held", limit, OrderFilter(updated_before=before))]
 
     def idempotency(self, key: str) -> IdempotencyRecord | None:
         """What a key was used for."""
@@ -66,6 +71,12 @@ class DynamoReads:
         """The order whose voucher has this keyed hash."""
         item = self._item(f"code#{code_hash}")
         return None if item is None else str(item["order_id"]["S"])
+
+    def audits(self, subject: str | None = None, limit: int = 100) -> list[AuditEntry]:
+        """Manual acts, the newest first: all, or those on one subject among the last AUDITS_MAX."""
+        read = limit if subject is None else AUDITS_MAX
+        found = (_audits.decode(item["document"]["B"]) for item in self._list("audit", read, newest_first=True))
+        return [entry for entry in found if subject in (None, entry.subject)][:limit]
 
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""
@@ -86,19 +97,25 @@ class DynamoReads:
         return answer.get("Item")
 
     def _list(
-        self, group: str, limit: int | None, *, before: float | None = None, newest_first: bool = False
+        self, group: str, limit: int | None, within: OrderFilter | None = None, *, newest_first: bool = False
     ) -> list[Item]:
-        """Items of one group of the index by ``sort``, over as many pages as it takes."""
+        """Items of one group of the index by ``sort``, over as many pages as it takes.
+
+        Args:
+            within: its two instants bound ``sort``.
+        """
+        within = within or OrderFilter()
+        if not _is_window(within):
+            return []
+        conditions, values = _bounds(within)
         query: Item = {
             "TableName": self._table,
             "IndexName": INDEX,
-            "KeyConditionExpression": "#group = :group" + ("" if before is None else " AND #sort < :before"),
-            "ExpressionAttributeNames": {"#group": "group"} if before is None else {"#group": "group", "#sort": "sort"},
-            "ExpressionAttributeValues": {":group": {"S": group}},
+            "KeyConditionExpression": " AND ".join(("#group = :group", *conditions)),
+            "ExpressionAttributeNames": {"#group": "group"} | ({"#sort": "sort"} if conditions else {}),
+            "ExpressionAttributeValues": {":group": {"S": group}, **values},
             "ScanIndexForward": not newest_first,
         }
-        if before is not None:
-            query["ExpressionAttributeValues"][":before"] = number(before)
         return self._pages(query, limit)
 
     def _pages(self, query: Item, limit: int | None) -> list[Item]:
@@ -115,6 +132,25 @@ class DynamoReads:
                 break
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
         return found
+
+
+def _is_window(within: OrderFilter) -> bool:
+    """Whether anything can lie between its two instants."""
+    since, before = within.updated_since, within.updated_before
+    return since is None or before is None or since < before
+
+
+def _bounds(within: OrderFilter) -> tuple[tuple[str, ...], Item]:
+    """Conditions on ``sort`` and their values; DynamoDB allows one condition, and BETWEEN has both ends inside."""
+    since, before = within.updated_since, within.updated_before
+    if since is not None and before is not None:
+        last = math.nextafter(before, -math.inf)
+        return ("#sort BETWEEN :since AND :before",), {":since": number(since), ":before": number(last)}
+    if before is not None:
+        return ("#sort < :before",), {":before": number(before)}
+    if since is not None:
+        return ("#sort >= :since",), {":since": number(since)}
+    return (), {}
 
 
 def _offer(item: Item) -> Offer:

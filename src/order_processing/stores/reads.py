@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from order_processing.domain import Hold, HoldState, Offer, Order, OrderStatus, Pipeline, decode_order
+from order_processing.domain import AuditEntry, Hold, HoldState, Offer, Order, OrderStatus, Pipeline, decode_order
 from order_processing.stores.connections import Readers
 from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter
 
 _offer_decoder = msgspec.json.Decoder(Offer)
+_audit_decoder = msgspec.json.Decoder(AuditEntry)
 
 
 def groups_of(wanted: OrderFilter) -> Iterator[tuple[OrderStatus, Pipeline]]:
@@ -47,11 +48,12 @@ class SqliteReads:
 
     def _group(self, wanted: OrderFilter, status: OrderStatus, pipeline: Pipeline) -> list[Order]:
         before = float("inf") if wanted.updated_before is None else wanted.updated_before
+        since = float("-inf") if wanted.updated_since is None else wanted.updated_since
         direction = "DESC" if wanted.newest_first else "ASC"
         rows = self._all(
-            "SELECT document FROM orders WHERE status = ? AND pipeline = ? AND updated_at < ?"
+            "SELECT document FROM orders WHERE status = ? AND pipeline = ? AND updated_at < ? AND updated_at >= ?"
             f" ORDER BY updated_at {direction} LIMIT ?",
-            (status.value, pipeline.value, before, wanted.limit),
+            (status.value, pipeline.value, before, since, wanted.limit),
         )
         return [decode_order(document) for (document,) in rows]
 
@@ -84,6 +86,13 @@ class SqliteReads:
         """The order whose voucher has this keyed hash."""
         row = self._one("SELECT order_id FROM voucher_codes WHERE code_hash = ?", code_hash)
         return None if row is None else str(row[0])
+
+    def audits(self, subject: str | None = None, limit: int = 100) -> list[AuditEntry]:
+        """Manual acts, the newest first: all, or those on one subject."""
+        query = "SELECT document FROM audit WHERE ?1 IS NULL OR subject = ?1 ORDER BY number DESC LIMIT ?2"
+        if subject is not None:
+            query = "SELECT document FROM audit WHERE subject = ?1 ORDER BY number DESC LIMIT ?2"
+        return [_audit_decoder.decode(document) for (document,) in self._all(query, (subject, limit))]
 
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""

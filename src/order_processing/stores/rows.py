@@ -9,6 +9,8 @@ import msgspec
 from order_processing.domain import HoldState, SoldOutError, encode_order
 from order_processing.stores.contract import (
     ConflictError,
+    ExtendHold,
+    PutAudit,
     PutIdempotency,
     PutNotification,
     PutOffer,
@@ -44,6 +46,8 @@ Row = (
     | RemoveNotifications
     | PutOffer
     | PutVoucherCode
+    | ExtendHold
+    | PutAudit
 )
 Rows = tuple[Row, ...]
 
@@ -139,6 +143,22 @@ def _close_hold(connection: apsw.Connection, row: SettleHold | ReleaseHold, stat
     return None
 
 
+def _extend_hold(connection: apsw.Connection, row: ExtendHold) -> None:
+    connection.execute(
+        "UPDATE holds SET expires_at = ? WHERE hold_id = ? AND state = 'held'", (row.expires_at, row.hold_id)
+    )
+    _expect_change(connection, "ExtendHold", row.hold_id)
+
+
+def _put_audit(connection: apsw.Connection, row: PutAudit) -> None:
+    entry = row.entry
+    connection.execute(
+        "INSERT INTO audit (audit_id, at, subject, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (entry.audit_id, entry.at, entry.subject, msgspec.json.encode(entry)),
+    )
+    _expect_change(connection, "PutAudit", entry.audit_id)
+
+
 def _put_idempotency(connection: apsw.Connection, row: PutIdempotency) -> None:
     record = row.record
     connection.execute(
@@ -191,4 +211,6 @@ _APPLY: Mapping[type[Row], Callable[[apsw.Connection, Any], None]] = {
     RemoveNotifications: _remove_notifications,
     PutOffer: _put_offer,
     PutVoucherCode: _put_voucher_code,
+    ExtendHold: _extend_hold,
+    PutAudit: _put_audit,
 }

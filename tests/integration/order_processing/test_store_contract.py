@@ -5,13 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from order_processing.domain import HoldState, OrderStatus, Pipeline, SoldOutError
+from order_processing.domain import AuditEntry, HoldState, OrderStatus, Pipeline, SoldOutError
 from order_processing.stores import (
     ConflictError,
+    ExtendHold,
     IdempotencyRecord,
     Notification,
     OrderFilter,
     OrderStore,
+    PutAudit,
     PutIdempotency,
     PutNotification,
     PutOffer,
@@ -182,6 +184,42 @@ def test_expired_holds_are_found_longest_expired_first(store: OrderStore) -> Non
     assert [hold.hold_id for hold in store.holds_expired(50.0, limit=1)] == ["b"]
 
 
+def test_an_open_hold_is_extended_a_closed_one_is_not(store: OrderStore) -> None:
+    stocked(store).commit((TAKE,)).result()
+
+    store.commit((ExtendHold("o-1", 900.0),)).result()
+
+    assert (store.holds_expired(600.0), [hold.expires_at for hold in store.holds_expired(1_000.0)]) == ([], [900.0])
+    store.commit((SettleHold("o-1"),)).result()
+    for hold_id in ("o-1", "o-unknown"):
+        with pytest.raises(ConflictError) as refused:
+            store.commit((ExtendHold(hold_id, 999.0),)).result()
+        assert (refused.value.write, refused.value.key) == ("ExtendHold", hold_id)
+
+
+def test_manual_acts_are_kept_and_listed_newest_first(store: OrderStore) -> None:
+    def act(number: int, subject: str) -> AuditEntry:
+        return AuditEntry(
+            audit_id=f"a-{number}",
+            at=float(number),
+            actor="ann",
+            action="pause",
+            subject=subject,
+            reason="a call",
+            before={"status": "received"},
+        )
+
+    entries = [act(1, "o-1"), act(2, "o-2"), act(3, "o-1")]
+    for entry in entries:
+        store.commit((PutAudit(entry),)).result()
+
+    assert store.audits() == entries[::-1]
+    assert store.audits("o-1", limit=1) == [entries[2]]
+    with pytest.raises(ConflictError) as refused:
+        store.commit((PutAudit(entries[0]),)).result()
+    assert (refused.value.write, refused.value.key) == ("PutAudit", "a-1")
+
+
 def test_an_idempotency_key_is_remembered_once(store: OrderStore) -> None:
     store.commit((PutIdempotency(IdempotencyRecord("k", "f1", "o-1")),)).result()
 
@@ -246,6 +284,9 @@ def test_orders_are_listed_by_status_pipeline_and_age(store: OrderStore) -> None
     assert listed(status=OrderStatus.RECEIVED, pipeline=Pipeline.INSTANT) == ["o-1", "o-4"]
     assert listed(status=OrderStatus.RECEIVED, updated_before=4.0) == ["o-1", "o-2"]
     assert listed(pipeline=Pipeline.LEGACY) == ["o-2"]
+    assert listed(updated_since=3.0) == ["o-3", "o-4"]
+    assert listed(updated_since=2.0, updated_before=4.0) == ["o-2", "o-3"]
+    assert listed(updated_since=4.0, updated_before=4.0) == []
 
 
 def test_an_order_whose_status_changed_leaves_its_old_list(store: OrderStore) -> None:
