@@ -1,13 +1,13 @@
 """``/operator``: what operators see of orders. An order id is the right to see that order, so lists need a token."""
 
-import hmac
 from typing import TypeVar
 
 import msgspec
 
 from order_processing.domain import Order, OrderStatus, Pipeline
 from order_processing.operations import Services
-from order_processing.service.http import JSON, Reply, header
+from order_processing.service.http import JSON, Reply
+from order_processing.service.operators import Operators
 from order_processing.service.problems import FieldError, Problem, ProblemError
 from order_processing.service.router import Request
 from order_processing.stores import OrderFilter
@@ -45,15 +45,11 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperatorApi:
-    """Handlers for operators; every one of them asks for ``Authorization: Bearer TOKEN`` first.
+    """Handlers for operators; every one of them asks for ``Authorization: Bearer TOKEN`` first."""
 
-    Args:
-        token: the secret; whoever reads its file may operate.
-    """
-
-    def __init__(self, services: Services, token: bytes) -> None:
+    def __init__(self, services: Services, operators: Operators) -> None:
         self._store = services.store
-        self._token = token
+        self._operators = operators
         self._encode = msgspec.json.Encoder().encode
 
     async def orders(self, request: Request) -> Reply:
@@ -61,7 +57,7 @@ class OperatorApi:
 
         Query: ``status``, ``pipeline``, ``since`` (seconds since the epoch), ``limit`` (at most 1000).
         """
-        self._demand_token(request)
+        self._operators.demand_token(request)
         query = request.query(_FIELDS)
         wanted = OrderFilter(
             status=_chosen(OrderStatus, query, "status"),
@@ -72,15 +68,6 @@ class OperatorApi:
         since = _number(query, "since", 0, float("inf"))
         rows = [_row(order) for order in self._store.orders(wanted) if order.updated_at >= since]
         return Reply(200, self._encode(rows), JSON)
-
-    def _demand_token(self, request: Request) -> None:
-        given = header(request.scope, b"authorization")
-        if not hmac.compare_digest(given, b"Bearer " + self._token):
-            raise ProblemError(
-                Problem.UNAUTHORIZED,
-                "send Authorization: Bearer with the token in EXPEDITOR_HOME/secrets/operator.token",
-                headers=((b"www-authenticate", b"Bearer"),),
-            )
 
 
 def _row(order: Order) -> OrderRow:

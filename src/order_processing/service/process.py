@@ -10,11 +10,13 @@ from order_processing.service.app import OrderServiceApp, api_routes, operator_r
 from order_processing.service.feed import OrderFeed
 from order_processing.service.metrics import Metrics, VoucherTimes
 from order_processing.service.operator_api import OperatorApi
+from order_processing.service.operators import Operators
 from order_processing.service.orders_api import OrdersApi
 from order_processing.service.pages import Pages
 from order_processing.service.placing import Placing
 from order_processing.service.relay import Publisher, Relay
 from order_processing.service.router import Router
+from order_processing.service.sessions import Seal
 from order_processing.service.settings import Settings
 from order_processing.service.shop_api import ShopApi
 from order_processing.service.sweep import Sweep
@@ -58,7 +60,9 @@ def assemble(
         ShopApi(store, placing, pages, services.ids),
         UpkeepApi(store, pages, metrics),
     )
-    operator = OperatorApi(services, settings.operator_token_file.read_bytes())
+    seal = Seal(services.voucher_secret, "operator")
+    operators = Operators(settings.operator_token_file.read_bytes(), seal, services.clock)
+    operator = OperatorApi(services, operators)
     router = Router((*api_routes(*rooms), *page_routes(*rooms), *operator_routes(operator)))
     app = OrderServiceApp(router, settings.hosts, pages.problem)
     sweep = Sweep(store, notification_of, services.clock, settings.sweep_seconds)
