@@ -61,7 +61,7 @@ class Endpoints:
     secret_key: str = "expeditor"  # noqa: S105 - the node's own endpoint takes any
 
     def connect(self, service: str) -> Client:
-        """A client that asks once and gives up after a minute."""
+        """A client that asks once and waits a little longer than the longest poll, which takes a minute."""
         url = (self.by_service or {}).get(service, self.default)
         if url is None:
             raise LookupError(f"no endpoint is configured for {service}; name one in the node's settings")
@@ -75,7 +75,7 @@ class Endpoints:
             region_name=self.region,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60),
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=75),
         )
 
 
