@@ -2,6 +2,7 @@
 
 from order_processing.stores.catalogue import seed
 from order_processing.stores.contract import (
+    AddRecord,
     CommitUnknownError,
     ConflictError,
     ExtendHold,
@@ -14,9 +15,12 @@ from order_processing.stores.contract import (
     PutNotification,
     PutOffer,
     PutOrder,
+    PutRecord,
     PutVoucherCode,
+    Record,
     ReleaseHold,
     RemoveNotifications,
+    RemoveRecord,
     SettleHold,
     StoreUnavailableError,
     TakeStock,
@@ -27,6 +31,7 @@ from order_processing.stores.opening import StoreSettingsError, open_store
 from order_processing.stores.sqlite import SocketOrderStore, SqliteOrderStore
 
 __all__ = [
+    "AddRecord",
     "CommitUnknownError",
     "ConflictError",
     "ExtendHold",
@@ -39,9 +44,12 @@ __all__ = [
     "PutNotification",
     "PutOffer",
     "PutOrder",
+    "PutRecord",
     "PutVoucherCode",
+    "Record",
     "ReleaseHold",
     "RemoveNotifications",
+    "RemoveRecord",
     "SettleHold",
     "SocketOrderStore",
     "SqliteOrderStore",

@@ -60,6 +60,25 @@ class Notification(msgspec.Struct, frozen=True):
     created_at: float
 
 
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A small document that is not an order's: a circuit breaker, an alert, an event that was received.
+
+    Attributes:
+        kind, key: its identity.
+        group: the list it stands in; "" for none.
+        at: instant by which lists are sorted.
+        version: 1 when it is new, 1 more with each change.
+        document: JSON.
+    """
+
+    kind: str
+    key: str
+    at: float
+    document: bytes
+    group: str = ""
+    version: int = 1
+
+
 class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which orders to list, by their last change.
 
@@ -120,6 +139,26 @@ class PutAudit(msgspec.Struct, frozen=True, array_like=True, tag=True):
     entry: AuditEntry
 
 
+class PutRecord(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Writes a record if the stored version is *expected_version*; None: if there is none; ConflictError otherwise."""
+
+    record: Record
+    expected_version: int | None
+
+
+class AddRecord(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Writes a record; nothing happens if one of this kind and key is known, whatever it says."""
+
+    record: Record
+
+
+class RemoveRecord(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Takes a record away; nothing happens if it is gone already."""
+
+    kind: str
+    key: str
+
+
 class PutIdempotency(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Remembers an Idempotency-Key; ConflictError if the key is known."""
 
@@ -163,6 +202,9 @@ Write = (
     | PutVoucherCode
     | ExtendHold
     | PutAudit
+    | PutRecord
+    | AddRecord
+    | RemoveRecord
 )
 Transaction = tuple[Write, ...]
 
@@ -207,6 +249,14 @@ class OrderStore(Protocol):
 
     def audits(self, subject: str | None = None, limit: int = 100) -> list[AuditEntry]:
         """Manual acts, the newest first: all, or those on one subject."""
+        ...
+
+    def record(self, kind: str, key: str) -> Record | None:
+        """The record as last committed."""
+        ...
+
+    def records(self, group: str, limit: int = 100) -> list[Record]:
+        """Records of one group, the earliest first."""
         ...
 
     def unpublished(self, limit: int = 100) -> list[Notification]:

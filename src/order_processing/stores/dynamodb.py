@@ -22,6 +22,7 @@ from order_processing.stores.contract import (
     PutIdempotency,
     PutOffer,
     PutOrder,
+    PutRecord,
     PutVoucherCode,
     ReleaseHold,
     SettleHold,
@@ -146,6 +147,8 @@ def _key_of(write: Any) -> str:
         return write.order.order_id
     if isinstance(write, PutIdempotency):
         return write.record.key
+    if isinstance(write, PutRecord):
+        return f"{write.record.kind}/{write.record.key}"
     if isinstance(write, PutAudit):
         return write.entry.audit_id
     if isinstance(write, PutOffer):

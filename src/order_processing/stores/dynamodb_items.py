@@ -7,14 +7,18 @@ import msgspec
 
 from order_processing.domain import HoldState, encode_order
 from order_processing.stores.contract import (
+    AddRecord,
     ExtendHold,
     PutAudit,
     PutIdempotency,
     PutNotification,
     PutOffer,
     PutOrder,
+    PutRecord,
     PutVoucherCode,
+    Record,
     RemoveNotifications,
+    RemoveRecord,
     TakeStock,
     Write,
 )
@@ -187,6 +191,51 @@ def _put_voucher_code(write: PutVoucherCode) -> list[Item]:
     return [{"Put": put}]
 
 
+def record_id(kind: str, record_key: str) -> str:
+    """The primary key of a record."""
+    return f"record#{kind}#{record_key}"
+
+
+def _record_values(record: Record) -> Item:
+    """Attributes of a record, always all of them: what is missing could be added by whoever adds it again."""
+    return {
+        "group": {"S": f"records#{record.group}"},
+        "sort": number(record.at),
+        "kind": {"S": record.kind},
+        "record_key": {"S": record.key},
+        "version": number(record.version),
+        "document": {"B": record.document},
+    }
+
+
+def _put_record(write: PutRecord) -> list[Item]:
+    record = write.record
+    put: Item = {
+        "Item": {**key(record_id(record.kind, record.key)), **_record_values(record)},
+        "ConditionExpression": ABSENT,
+    }
+    if write.expected_version is not None:
+        put["ConditionExpression"] = "version = :expected"
+        put["ExpressionAttributeValues"] = {":expected": number(write.expected_version)}
+    return [{"Put": put}]
+
+
+def _add_record(write: AddRecord) -> list[Item]:
+    """Sets each attribute only where there is none: a condition would refuse the whole transaction."""
+    values = _record_values(write.record)
+    update = {
+        "Key": key(record_id(write.record.kind, write.record.key)),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = if_not_exists(#{name}, :{name})" for name in values),
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()},
+    }
+    return [{"Update": update}]
+
+
+def _remove_record(write: RemoveRecord) -> list[Item]:
+    return [{"Delete": {"Key": key(record_id(write.kind, write.key))}}]
+
+
 REQUESTS: Mapping[type[Write], Callable[[Any], list[Item]]] = {
     PutOrder: _put_order,
     TakeStock: _take_stock,
@@ -197,5 +246,8 @@ REQUESTS: Mapping[type[Write], Callable[[Any], list[Item]]] = {
     PutVoucherCode: _put_voucher_code,
     ExtendHold: _extend_hold,
     PutAudit: _put_audit,
+    PutRecord: _put_record,
+    AddRecord: _add_record,
+    RemoveRecord: _remove_record,
 }
 """The items that each write stands for; the two that close a hold depend on what the hold is."""

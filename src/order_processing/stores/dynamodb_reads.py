@@ -7,8 +7,8 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from order_processing.domain import AuditEntry, Hold, HoldState, Offer, Order, decode_order
-from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter, StoreUnavailableError
-from order_processing.stores.dynamodb_items import INDEX, Item, key, number
+from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter, Record, StoreUnavailableError
+from order_processing.stores.dynamodb_items import INDEX, Item, key, number, record_id
 from order_processing.stores.reads import groups_of, merged
 
 if TYPE_CHECKING:
@@ -77,6 +77,15 @@ class DynamoReads:
         read = limit if subject is None else AUDITS_MAX
         found = (_audits.decode(item["document"]["B"]) for item in self._list("audit", read, newest_first=True))
         return [entry for entry in found if subject in (None, entry.subject)][:limit]
+
+    def record(self, kind: str, key: str) -> Record | None:
+        """The record as last committed."""
+        item = self._item(record_id(kind, key))
+        return None if item is None else _record(item)
+
+    def records(self, group: str, limit: int = 100) -> list[Record]:
+        """Records of one group, the earliest first."""
+        return [_record(item) for item in self._list(f"records#{group}", limit)] if group else []
 
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""
@@ -151,6 +160,17 @@ def _bounds(within: OrderFilter) -> tuple[tuple[str, ...], Item]:
     if since is not None:
         return ("#sort >= :since",), {":since": number(since)}
     return (), {}
+
+
+def _record(item: Item) -> Record:
+    return Record(
+        kind=item["kind"]["S"],
+        key=item["record_key"]["S"],
+        group=item["group"]["S"].removeprefix("records#"),
+        at=float(item["sort"]["N"]),
+        version=int(float(item["version"]["N"])),
+        document=item["document"]["B"],
+    )
 
 
 def _offer(item: Item) -> Offer:

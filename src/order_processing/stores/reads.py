@@ -10,7 +10,7 @@ import msgspec
 
 from order_processing.domain import AuditEntry, Hold, HoldState, Offer, Order, OrderStatus, Pipeline, decode_order
 from order_processing.stores.connections import Readers
-from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter
+from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter, Record
 
 _offer_decoder = msgspec.json.Decoder(Offer)
 _audit_decoder = msgspec.json.Decoder(AuditEntry)
@@ -94,6 +94,16 @@ class SqliteReads:
             query = "SELECT document FROM audit WHERE subject = ?1 ORDER BY number DESC LIMIT ?2"
         return [_audit_decoder.decode(document) for (document,) in self._all(query, (subject, limit))]
 
+    def record(self, kind: str, key: str) -> Record | None:
+        """The record as last committed."""
+        rows = self._all(f"SELECT {_RECORD} FROM records WHERE kind = ? AND key = ?", (kind, key))
+        return _record(*rows[0]) if rows else None
+
+    def records(self, group: str, limit: int = 100) -> list[Record]:
+        """Records of one group, the earliest first."""
+        query = f"SELECT {_RECORD} FROM records WHERE list = ? AND list <> '' ORDER BY at, key LIMIT ?"
+        return [_record(*row) for row in self._all(query, (group, limit))]
+
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""
         rows = self._all("SELECT order_id, body, created_at FROM notifications ORDER BY number LIMIT ?", (limit,))
@@ -110,11 +120,17 @@ class SqliteReads:
         return self._readers.get().execute(query, values).fetchall()
 
 
+_RECORD = "kind, key, list, at, version, document"
 _HOLD = "hold_id, unit_id, quantity, expires_at, state"
 
 
 def _hold(hold_id: str, unit_id: str, quantity: int, expires_at: float, state: str) -> Hold:
     return Hold(hold_id=hold_id, unit_id=unit_id, quantity=quantity, expires_at=expires_at, state=HoldState(state))
+
+
+def _record(*columns: Any) -> Record:
+    kind, key, group, at, version, document = columns
+    return Record(kind=kind, key=key, group=group, at=at, version=version, document=document)
 
 
 def _offer(stock_left: int, document: bytes) -> Offer:

@@ -8,6 +8,7 @@ import msgspec
 
 from order_processing.domain import HoldState, SoldOutError, encode_order
 from order_processing.stores.contract import (
+    AddRecord,
     ConflictError,
     ExtendHold,
     PutAudit,
@@ -15,9 +16,12 @@ from order_processing.stores.contract import (
     PutNotification,
     PutOffer,
     PutOrder,
+    PutRecord,
     PutVoucherCode,
+    Record,
     ReleaseHold,
     RemoveNotifications,
+    RemoveRecord,
     SettleHold,
     TakeStock,
     Transaction,
@@ -48,6 +52,9 @@ Row = (
     | PutVoucherCode
     | ExtendHold
     | PutAudit
+    | PutRecord
+    | AddRecord
+    | RemoveRecord
 )
 Rows = tuple[Row, ...]
 
@@ -196,6 +203,32 @@ def _put_voucher_code(connection: apsw.Connection, row: PutVoucherCode) -> None:
     _expect_change(connection, "PutVoucherCode", row.code_hash)
 
 
+def _put_record(connection: apsw.Connection, row: PutRecord) -> None:
+    record = row.record
+    if row.expected_version is None:
+        _add_record(connection, row)
+    else:
+        connection.execute(
+            "UPDATE records SET list = ?, at = ?, version = ?, document = ? WHERE kind = ? AND key = ? AND version = ?",
+            (*_of_record(record), record.kind, record.key, row.expected_version),
+        )
+    _expect_change(connection, "PutRecord", f"{record.kind}/{record.key}")
+
+
+def _add_record(connection: apsw.Connection, row: PutRecord | AddRecord) -> None:
+    record = row.record
+    values = (record.kind, record.key, *_of_record(record))
+    connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", values)
+
+
+def _of_record(record: Record) -> tuple[str, float, int, bytes]:
+    return record.group, record.at, record.version, record.document
+
+
+def _remove_record(connection: apsw.Connection, row: RemoveRecord) -> None:
+    connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (row.kind, row.key))
+
+
 def _expect_change(connection: apsw.Connection, write: str, key: str) -> None:
     if connection.changes() == 0:
         raise ConflictError(write, key)
@@ -213,4 +246,7 @@ _APPLY: Mapping[type[Row], Callable[[apsw.Connection, Any], None]] = {
     PutVoucherCode: _put_voucher_code,
     ExtendHold: _extend_hold,
     PutAudit: _put_audit,
+    PutRecord: _put_record,
+    AddRecord: _add_record,
+    RemoveRecord: _remove_record,
 }

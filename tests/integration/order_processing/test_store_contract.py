@@ -7,6 +7,7 @@ import pytest
 
 from order_processing.domain import AuditEntry, HoldState, OrderStatus, Pipeline, SoldOutError
 from order_processing.stores import (
+    AddRecord,
     ConflictError,
     ExtendHold,
     IdempotencyRecord,
@@ -18,9 +19,12 @@ from order_processing.stores import (
     PutNotification,
     PutOffer,
     PutOrder,
+    PutRecord,
     PutVoucherCode,
+    Record,
     ReleaseHold,
     RemoveNotifications,
+    RemoveRecord,
     SettleHold,
     TakeStock,
 )
@@ -314,3 +318,60 @@ def test_ten_units_go_to_ten_of_many_buyers(store: OrderStore) -> None:
     assert sold == 10
     assert stock_of(store) == 0
     assert len(store.holds_expired(9_999.0)) == 10
+
+
+def a_record(key: str = "r-1", **changes: object) -> Record:
+    values = {"kind": "alert", "key": key, "at": 5.0, "document": b'{"a":1}', "group": "alert/open", **changes}
+    return Record(**values)  # type: ignore[arg-type]
+
+
+def test_a_record_reads_back_and_stands_in_its_group(store: OrderStore) -> None:
+    store.commit((PutRecord(a_record("late", at=9.0), None), PutRecord(a_record("early"), None))).result()
+
+    assert store.record("alert", "early") == a_record("early")
+    assert store.record("breaker", "early") is None
+    assert [record.key for record in store.records("alert/open")] == ["early", "late"]
+    assert [record.key for record in store.records("alert/open", 1)] == ["early"]
+
+
+def test_a_record_is_changed_only_from_the_version_that_was_read(store: OrderStore) -> None:
+    store.commit((PutRecord(a_record(), None),)).result()
+    second = a_record(version=2, group="")
+    store.commit((PutRecord(second, 1),)).result()
+
+    for stale in (PutRecord(a_record(version=2), 1), PutRecord(a_record(), None)):
+        with pytest.raises(ConflictError, match="PutRecord of alert/r-1"):
+            store.commit((stale,)).result()
+
+    assert store.record("alert", "r-1") == second
+    assert store.records("alert/open") == []
+
+
+def test_a_record_added_twice_stays_as_it_was(store: OrderStore) -> None:
+    store.commit((AddRecord(a_record()),)).result()
+
+    store.commit((AddRecord(a_record(document=b"{}", group="other")), PutOrder(an_order(), None))).result()
+
+    assert store.record("alert", "r-1") == a_record()
+    assert store.order("o-1") is not None
+
+
+def test_a_record_that_left_its_group_is_not_put_back_by_adding_it_again(store: OrderStore) -> None:
+    done = a_record(group="", version=2)
+    store.commit((AddRecord(a_record()),)).result()
+    store.commit((PutRecord(done, 1),)).result()
+
+    store.commit((AddRecord(a_record()),)).result()
+
+    assert store.record("alert", "r-1") == done
+    assert (store.records("alert/open"), store.records("")) == ([], [])
+
+
+def test_a_removed_record_is_gone_and_may_be_removed_again(store: OrderStore) -> None:
+    store.commit((AddRecord(a_record()),)).result()
+
+    for _ in range(2):
+        store.commit((RemoveRecord("alert", "r-1"),)).result()
+
+    assert store.record("alert", "r-1") is None
+    assert store.records("alert/open") == []
