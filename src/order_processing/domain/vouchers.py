@@ -24,6 +24,15 @@ class VoucherState(Enum):
     REVOKED = "revoked"
 
 
+class Standing(Enum):
+    """What a voucher is worth at an instant, to whoever holds it."""
+
+    VALID = "valid"
+    USED = "used"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 class Voucher(msgspec.Struct, frozen=True, kw_only=True):
     """One voucher, for one unit bought.
 
@@ -31,8 +40,10 @@ class Voucher(msgspec.Struct, frozen=True, kw_only=True):
         number: 1 for the first unit of the order.
         code_hash: keyed hash of the code, hex; the code itself is derived again when its owner asks.
         code_last4: what consoles show.
-        expires_at: last instant of the last valid day in ``time_zone``.
+        expires_at: last whole second of the last valid day in ``time_zone``; the voucher is good to the end of it.
         time_zone: IANA name of the city's time zone.
+        redeemed_by: merchant and user, as ``Lumen Studio/till``.
+        redemption: what the merchant called this redemption, so that the same request again is the same redemption.
     """
 
     number: int
@@ -44,6 +55,7 @@ class Voucher(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: float | None = None
     redeemed_at: float | None = None
     redeemed_by: str = ""
+    redemption: str = ""
 
 
 def voucher_code(secret: bytes, order_id: str, number: int) -> str:
@@ -78,6 +90,20 @@ def expiry_at(purchased_at: float, valid_days: int, time_zone: str) -> float:
     day = datetime.fromtimestamp(purchased_at, zone).date() + timedelta(days=valid_days)
     midnight_after = datetime.combine(day + timedelta(days=1), time(), zone)
     return midnight_after.timestamp() - 1
+
+
+def standing(voucher: Voucher, at: float) -> Standing | None:
+    """What *voucher* is worth at an instant; None: it was never issued, so nobody can hold it."""
+    if voucher.state is VoucherState.ISSUED and at >= voucher.expires_at + 1:
+        return Standing.EXPIRED
+    return _STANDINGS.get(voucher.state)
+
+
+_STANDINGS = {
+    VoucherState.ISSUED: Standing.VALID,
+    VoucherState.REDEEMED: Standing.USED,
+    VoucherState.REVOKED: Standing.REVOKED,
+}
 
 
 def prepared(secret: bytes, order_id: str, number: int, *, expires_at: float, time_zone: str) -> Voucher:

@@ -35,6 +35,15 @@ from order_processing.operations.placing import (
     notification_of,
     place,
 )
+from order_processing.operations.redeeming import (
+    Located,
+    UnknownVoucherError,
+    locate_for,
+    locate_voucher,
+    redeem_voucher,
+    undo_redemption,
+    void_voucher,
+)
 from order_processing.operations.releasing import release
 from order_processing.operations.screening import (
     NoReviewError,
@@ -48,6 +57,7 @@ __all__ = [
     "Claim",
     "ContendedError",
     "IdempotencyMismatchError",
+    "Located",
     "NoReviewError",
     "NotCompletedError",
     "PaymentDeclinedError",
@@ -56,6 +66,7 @@ __all__ = [
     "Placed",
     "Policy",
     "Services",
+    "UnknownVoucherError",
     "VoucherKeyError",
     "authorize",
     "capture",
@@ -66,6 +77,8 @@ __all__ = [
     "issue_vouchers",
     "let_go_of",
     "load",
+    "locate_for",
+    "locate_voucher",
     "make_secret",
     "notification_of",
     "notify_again",
@@ -73,6 +86,7 @@ __all__ = [
     "place",
     "quarantine",
     "read_voucher_key",
+    "redeem_voucher",
     "release",
     "request_review",
     "reserve_shipment",
@@ -82,5 +96,7 @@ __all__ = [
     "shared_services",
     "start_processing",
     "take_over",
+    "undo_redemption",
     "void",
+    "void_voucher",
 ]
