@@ -33,6 +33,7 @@ class RunningNode:
     home: Path
     shop_port: int
     node_port: int
+    template: Path | None = None
     process: subprocess.Popen[str] | None = None
     printed: list[str] = field(default_factory=list)
 
@@ -47,7 +48,7 @@ class RunningNode:
 
     def start(self) -> None:
         """Returns once the node has printed ``ready``."""
-        command = [sys.executable, "-m", "expeditor", "up"]
+        command = [sys.executable, "-m", "expeditor", "up", *([str(self.template)] if self.template else [])]
         log = (self.home.parent / "node.err").open("a")
         self.process = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
@@ -138,9 +139,9 @@ class RunningNode:
 
 
 @contextlib.contextmanager
-def running_node(home: Path) -> Iterator[RunningNode]:
+def running_node(home: Path, template: Path | None = None) -> Iterator[RunningNode]:
     """A started node; ended afterwards, whatever happened to it."""
-    node = RunningNode(home, free_port(), free_port())
+    node = RunningNode(home, free_port(), free_port(), template)
     try:
         node.start()
         yield node
