@@ -10,7 +10,7 @@ import apsw
 
 
 class NewExecution(NamedTuple):
-    """One row as it is inserted; the fields stand in the order of the table's columns.
+    """One row as it is inserted; the fields have the names of the table's columns.
 
     Attributes:
         seed: of the ExecutionStarted event, which needs no journal row of its own.
@@ -108,7 +108,10 @@ class ExecutionFilter:
     limit: int = 100
 
 
-_INSERT = "INSERT INTO executions VALUES {rows} ON CONFLICT (machine_id, name) DO NOTHING"
+_INSERT = f"""
+    INSERT INTO executions ({", ".join(NewExecution._fields)}) VALUES {{rows}}
+    ON CONFLICT (machine_id, name) DO NOTHING
+"""
 _JOURNAL = "INSERT INTO journal VALUES {rows}"
 _CLOSE = """
     UPDATE executions
@@ -120,8 +123,8 @@ _STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_
 _MOST = "SUCCEEDED"
 """What most executions are: those of all machines are found sooner from the newest id down than through the index."""
 _ID_MAX = 2**63 - 1
-_SELECT = """
-    SELECT e.*, m.arn, m.name, r.definition_id, r.role_arn
+_SELECT = f"""
+    SELECT {", ".join(f"e.{column}" for column in NewExecution._fields)}, m.arn, m.name, r.definition_id, r.role_arn
     FROM executions e
     JOIN state_machines m ON m.id = e.machine_id
     JOIN state_machine_revisions r ON r.id = e.revision_id
