@@ -23,6 +23,7 @@ from expeditor.executions import CreateStateMachine, Engine, LoopAlarm, Parts
 from expeditor.functions import FunctionCode, FunctionConfiguration, Functions
 from expeditor.ids import SystemIds
 from expeditor.integrations import Integrations
+from expeditor.node import calm_collector
 from expeditor.payloads import encode
 from expeditor.store import Database
 
@@ -116,6 +117,7 @@ async def started_engine(database: Database, functions: Functions) -> tuple[Engi
     clock = SystemClock()
     parts = Parts(database, Integrations(functions, clock), clock, SystemIds(), LoopAlarm(clock))
     engine = await Engine.open(parts)
+    calm_collector()
     arns = {}
     code = FunctionCode.from_directory(Path(__file__).parent / "order_functions", ["*.py"])
     for name in FUNCTIONS:

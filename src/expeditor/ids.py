@@ -7,7 +7,6 @@ import uuid
 from collections import deque
 from typing import Protocol
 
-
 _DRAWS_AT_ONCE = 256
 _VARIANT = {digit: "89ab"[value & 3] for value, digit in enumerate("0123456789abcdef")}
 

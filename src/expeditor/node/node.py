@@ -19,6 +19,7 @@ from expeditor.ids import SystemIds
 from expeditor.integrations import Integrations
 from expeditor.node.application import Application, read_application
 from expeditor.node.deployment import deploy_functions, deploy_machines, deploy_topics
+from expeditor.node.memory import calm_collector
 from expeditor.node.parameters import node_parameters
 from expeditor.node.schedules import Schedule, Schedules
 from expeditor.node.server import Receive, Scope, Send, Server, bind, shared
@@ -134,6 +135,7 @@ async def started_node(template_path: Path, setup: Setup) -> AsyncIterator[Node]
         _open_schedules(stack, application, parts, functions)
         node = Node(application, functions, topics, engine)
         await _serve(stack, node, parts, listener, setup)
+        calm_collector()
         yield node
 
 
