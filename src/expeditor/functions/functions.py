@@ -36,7 +36,7 @@ ROUTES_MAX = 10_000
 
 
 def _workers_max() -> int:
-    return max(4, 2 * (os.cpu_count() or 1))
+    return max(8, 4 * (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True, slots=True)

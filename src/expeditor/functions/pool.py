@@ -1,4 +1,8 @@
-"""Warm workers of one function version: more on demand up to a limit, a queue beyond it, fewer when idle."""
+"""Warm workers of one function version: more on demand up to a limit, a queue beyond it, fewer when idle.
+
+A call that finds all workers busy waits a moment before another worker is forked for it. A handler that computes is
+done by then, and more processes would only take the processors from each other; one that waits for something is not.
+"""
 
 import asyncio
 from collections import deque
@@ -18,11 +22,13 @@ class PoolSettings:
     Attributes:
         workers_max: processes that run at the same time.
         waiting_max: invocations that wait while all of them are busy; more are refused.
+        patience_seconds: a call waits so long before the pool grows for it; it doubles at most each time.
         idle_seconds: a worker with nothing to do for so long is ended; the template after ten times that.
     """
 
     workers_max: int = 8
     waiting_max: int = 1000
+    patience_seconds: float = 0.02
     idle_seconds: float = 60.0
 
 
@@ -51,6 +57,7 @@ class Pool:
         self._waiting: deque[Call] = deque()
         self._used_at = 0.0
         self._sweep: asyncio.TimerHandle | None = None
+        self._growth: asyncio.TimerHandle | None = None
         self._retired = False
         self._closed = False
 
@@ -69,8 +76,10 @@ class Pool:
                 f"Rate Exceeded. {len(self._waiting)} invocations of {self.version.arn} wait for "
                 f"{len(self._workers)} workers; try again later"
             )
+        call.waits_since = self._loop.time()
         self._waiting.append(call)
-        self._grow()
+        if self._growth is None:
+            self._grow()
 
     def warm(self) -> None:
         """Gets the version loaded and one worker forked, before the first call."""
@@ -86,7 +95,7 @@ class Pool:
     def close(self, reason: refusals.ServiceUnavailableError) -> None:
         """Kills the processes; calls that run or wait are answered with *reason*."""
         self._closed = True
-        self._stop_sweep()
+        self._stop_timers()
         for worker in self._workers:
             worker.abandon(reason)
         waiting, self._waiting = self._waiting, deque()
@@ -103,9 +112,11 @@ class Pool:
 
     def loaded(self) -> None:
         """The template is there: forks workers for the calls that wait, one at least."""
-        self._stop_sweep()
+        self._stop_timers()
         self._used_at = self._loop.time()
         self._shrink()
+        for call in self._waiting:
+            call.waits_since = self._used_at
         self._grow()
         if not self._workers and not self._retired:
             self._make_idle(self._fork())
@@ -118,7 +129,7 @@ class Pool:
 
     def unloaded(self) -> None:
         """The template ended, and with it all workers."""
-        self._stop_sweep()
+        self._stop_timers()
         if self._waiting and not self._closed:
             self._loader.want(self)
 
@@ -136,17 +147,26 @@ class Pool:
         self._workers.discard(worker)
         if worker in self._idle:
             self._idle.remove(worker)
-        if self._waiting and not self._closed:
+        if self._waiting and not self._closed and self._growth is None:
             self._grow()
         self._end_if_done()
 
     def _grow(self) -> None:
-        """Forks workers for the calls that wait, up to the limit."""
+        """Forks workers for calls that have waited long enough, up to the limit; looks again as long as some wait."""
+        self._growth = None
         if self._loader.template is None:
             self._loader.want(self)
             return
-        while self._waiting and len(self._workers) < self._settings.workers_max:
+        settings, count = self._settings, len(self._workers)
+        room = settings.workers_max - count
+        if settings.patience_seconds:
+            room = min(room, max(1, count))
+        overdue = self._loop.time() - settings.patience_seconds
+        while self._waiting and room > 0 and (not self._workers or self._waiting[0].waits_since <= overdue):
             self._fork().run(self._waiting.popleft())
+            room -= 1
+        if self._waiting and len(self._workers) < settings.workers_max:
+            self._growth = self._loop.call_later(settings.patience_seconds, self._grow)
 
     def _fork(self) -> Worker:
         assert self._loader.template is not None
@@ -178,10 +198,11 @@ class Pool:
 
     def _end_if_done(self) -> None:
         if self._retired and not self._workers and not self._waiting:
-            self._stop_sweep()
+            self._stop_timers()
             self._loader.end()
 
-    def _stop_sweep(self) -> None:
-        if self._sweep is not None:
-            self._sweep.cancel()
-            self._sweep = None
+    def _stop_timers(self) -> None:
+        for timer in (self._sweep, self._growth):
+            if timer is not None:
+                timer.cancel()
+        self._sweep = self._growth = None

@@ -20,15 +20,20 @@ STUCK_SECONDS = 2.0
 
 
 class Call:
-    """One invocation on its way; *future* resolves with what came of it."""
+    """One invocation on its way; *future* resolves with what came of it.
 
-    __slots__ = ("arn", "client_context", "future", "payload", "request_id")
+    Attributes:
+        waits_since: on the loop's clock, when it began to wait for a worker.
+    """
+
+    __slots__ = ("arn", "client_context", "future", "payload", "request_id", "waits_since")
 
     def __init__(self, request_id: str, payload: bytes, arn: str, client_context: bytes | None) -> None:
         self.request_id = request_id
         self.payload = payload
         self.arn = arn
         self.client_context = client_context
+        self.waits_since = 0.0
         self.future: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
 
     def answer(self, invocation: Invocation) -> None:

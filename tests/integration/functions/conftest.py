@@ -27,7 +27,7 @@ CODE = Path(__file__).parent / "code"
 
 SETTINGS = FunctionsSettings(
     runtime_environment={"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "node"},
-    pool=PoolSettings(workers_max=3, waiting_max=4, idle_seconds=60.0),
+    pool=PoolSettings(workers_max=3, waiting_max=4, patience_seconds=0.0, idle_seconds=60.0),
     load=LoadSettings(load_seconds=5.0, retry_seconds=30.0),
     events=EventSettings(retry_seconds=(0.0, 0.0)),
 )

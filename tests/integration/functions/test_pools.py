@@ -35,6 +35,30 @@ async def test_pool_grows_to_its_limit_and_queues_beyond(region: Any) -> None:
     assert (status.processes, status.busy, status.waiting) == (3, 0, 0)
 
 
+async def test_quick_calls_share_a_worker_instead_of_forking_more(tmp_path: Path) -> None:
+    pool = PoolSettings(workers_max=3, patience_seconds=30.0)
+    region = open_region(tmp_path, replace(SETTINGS, pool=pool))
+    await region.deploy("handlers.process")
+
+    results = await asyncio.gather(*(region.result(number) for number in range(7)))
+
+    assert len({result["pid"] for result in results}) == 1
+    await close_region(region)
+
+
+async def test_calls_that_wait_too_long_get_workers_of_their_own(tmp_path: Path) -> None:
+    pool = PoolSettings(workers_max=3, patience_seconds=0.01)
+    region = open_region(tmp_path, replace(SETTINGS, pool=pool))
+    await region.deploy("handlers.hang", timeout_seconds=1)
+
+    running = [region.functions.invoke("fn", b"1") for _ in range(5)]
+    await until(lambda: region.functions.pools()[0].busy == 3)
+
+    assert region.functions.pools()[0].waiting == 2
+    await asyncio.gather(*running)
+    await close_region(region)
+
+
 async def test_invocation_beyond_the_queue_is_throttled(region: Any) -> None:
     await region.deploy("handlers.hang", timeout_seconds=1)
     running = [region.functions.invoke("fn", b"1") for _ in range(3 + 4)]
