@@ -3,6 +3,7 @@
 from order_processing.gateways.http_client import UrlError
 from order_processing.gateways.mail import Mail, MailError, MailGateway, OutboxFolder, Smtp, open_mail
 from order_processing.gateways.payment import (
+    AUTHORIZATION_EXPIRED,
     Absent,
     Authorization,
     Declined,
@@ -17,6 +18,7 @@ from order_processing.gateways.sandbox_client import SandboxPayments
 from order_processing.gateways.warehouse import BuiltInWarehouse, Reservation, ShipmentRequest, Warehouse
 
 __all__ = [
+    "AUTHORIZATION_EXPIRED",
     "Absent",
     "Authorization",
     "BuiltInWarehouse",

@@ -18,8 +18,19 @@ class ProviderStatus(Enum):
     DECLINED = "declined"
 
 
+AUTHORIZATION_EXPIRED = "authorization_expired"
+"""Why a reservation is gone that nobody gave back: the card's bank did, after some days."""
+
+
 class ProviderPayment(msgspec.Struct, frozen=True):
-    """A payment as the provider shows it; amounts in minor units of ``currency``."""
+    """A payment as the provider shows it; amounts in minor units of ``currency``.
+
+    Attributes:
+        reference: the key of the authorisation that made it.
+        decline_code: why it was declined, or ``AUTHORIZATION_EXPIRED`` when its reservation ran out.
+        expires_at: when its reservation runs out; None when the provider does not say.
+        refund_keys: keys of the refunds that were made.
+    """
 
     id: str
     status: ProviderStatus
@@ -29,6 +40,8 @@ class ProviderPayment(msgspec.Struct, frozen=True):
     reference: str
     currency: str = "USD"
     decline_code: str | None = None
+    expires_at: float | None = None
+    refund_keys: tuple[str, ...] = ()
 
 
 class Succeeded(msgspec.Struct, frozen=True):
@@ -99,4 +112,8 @@ class PaymentGateway(Protocol):
 
     def lookup(self, reference: str) -> Succeeded | Unknown | Absent:
         """The payment that an authorisation with this key made, whatever its status."""
+        ...
+
+    def fetch(self, payment_id: str) -> Succeeded | Unknown | Absent:
+        """The payment with this id of the provider; surer than a look-up where the id is known."""
         ...

@@ -77,6 +77,18 @@ class SandboxPayments:
         except (HttpError, msgspec.DecodeError) as error:
             return Unknown(f"look-up: {error}")
 
+    def fetch(self, payment_id: str) -> Succeeded | Unknown | Absent:
+        """The payment with this id."""
+        try:
+            status, body = self._ask("GET", f"/v1/payments/{quote(payment_id, safe='')}")
+            if status == HTTPStatus.NOT_FOUND:
+                return Absent()
+            known = status == HTTPStatus.OK
+            payment = msgspec.json.decode(body, type=ProviderPayment) if known else None
+        except (HttpError, msgspec.DecodeError) as error:
+            return Unknown(f"look-up: {error}")
+        return Unknown(f"look-up answered {status}", answered=True) if payment is None else Succeeded(payment)
+
     def close(self) -> None:
         """Hangs up the calling thread's connection."""
         connection: HttpConnection | None = getattr(self._of_thread, "connection", None)

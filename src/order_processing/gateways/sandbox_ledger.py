@@ -21,6 +21,9 @@ CREATE TABLE IF NOT EXISTS unresolved (reference TEXT PRIMARY KEY) WITHOUT ROWID
 """
 
 
+EXPIRED = "authorization_expired"
+
+
 class PaymentStatus(enum.Enum):
     """Where a payment stands; ``declined``, ``voided`` and ``refunded`` are ends."""
 
@@ -39,10 +42,19 @@ class Token(enum.Enum):
     TIMEOUT_THEN_OK = "tok_timeout_then_ok"
     TIMEOUT = "tok_timeout"
     ERROR = "tok_error"
+    UNDO_REFUSED = "tok_undo_refused"
+    """Is charged like a good one, and takes nothing back: voids and refunds are refused."""
 
 
 class Payment(msgspec.Struct, frozen=True):
-    """One payment, as the provider shows it; amounts in minor units of ``currency``."""
+    """One payment, as the provider shows it; amounts in minor units of ``currency``.
+
+    Attributes:
+        decline_code: why it was declined, or ``authorization_expired`` for one voided because its time was up.
+        expires_at: when an authorisation that is not captured is given back.
+        refund_keys: idempotency keys of the refunds made.
+        takes_back: False for a card whose voids and refunds are refused.
+    """
 
     id: str
     status: PaymentStatus
@@ -52,6 +64,9 @@ class Payment(msgspec.Struct, frozen=True):
     refunded_minor: int
     reference: str
     decline_code: str | None = None
+    expires_at: float | None = None
+    refund_keys: tuple[str, ...] = ()
+    takes_back: bool = True
 
 
 class Create(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +94,20 @@ class Answer(NamedTuple):
     replayed: bool = False
 
 
+class Lifetime(NamedTuple):
+    """How long an authorisation lasts.
+
+    Attributes:
+        now: the instant now.
+    """
+
+    now: Callable[[], float]
+    seconds: float
+
+
+FOR_EVER = Lifetime(lambda: 0.0, float("inf"))
+
+
 class RefusedError(Exception):
     """The provider does not do this; ``code`` is for programs, the message for people."""
 
@@ -104,7 +133,7 @@ class SandboxLedger:
     should not pay for its fsyncs.
     """
 
-    def __init__(self, path: Path, new_id: Callable[[], str]) -> None:
+    def __init__(self, path: Path, new_id: Callable[[], str], lifetime: Lifetime = FOR_EVER) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = apsw.Connection(str(path))
         self._connection.set_busy_timeout(5_000)
@@ -112,6 +141,7 @@ class SandboxLedger:
         self._connection.pragma("synchronous", 1)
         self._connection.execute(_SCHEMA)
         self._new_id = new_id
+        self._lifetime = lifetime
 
     def create(self, key: str, request: Create) -> Answer:
         """Authorises (or captures) a payment once per *key*."""
@@ -119,7 +149,7 @@ class SandboxLedger:
 
     def change(self, key: str, payment_id: str, action: str, request: Change) -> Answer:
         """Captures, voids or refunds once per *key*; *action* is a key of ``ACTIONS``."""
-        return self._once(key, (action, payment_id, request), lambda: self._change(payment_id, action, request))
+        return self._once(key, (action, payment_id, request), lambda: self._change(key, payment_id, action, request))
 
     def get(self, payment_id: str) -> Answer:
         """One payment, or 404."""
@@ -133,10 +163,10 @@ class SandboxLedger:
         rows = self._connection.execute(
             "SELECT document FROM payment WHERE reference = ? ORDER BY number", (reference,)
         )
-        documents = [msgspec.Raw(document) for (document,) in rows]
-        if not documents and self._is_unresolved(reference):
+        payments = [self._as_of_now(document) for (document,) in rows]
+        if not payments and self._is_unresolved(reference):
             return _SILENCE
-        return Answer(200, msgspec.json.encode({"payments": documents}))
+        return Answer(200, msgspec.json.encode({"payments": payments}))
 
     def close(self) -> None:
         """Closes the file; what was answered is in it."""
@@ -173,9 +203,10 @@ class SandboxLedger:
 
     def _decide(self, request: Create) -> Payment:
         """The payment that *request*'s card leads to; an unknown card is declined."""
-        good = request.token in (Token.OK.value, Token.TIMEOUT_THEN_OK.value)
+        good = request.token in _GOOD
         reason = "card_declined" if request.token == Token.DECLINED.value else "token_unknown"
         accepted = PaymentStatus.CAPTURED if request.capture else PaymentStatus.AUTHORIZED
+        expires_at = self._lifetime.now() + self._lifetime.seconds
         return Payment(
             id=self._new_id(),
             status=accepted if good else PaymentStatus.DECLINED,
@@ -185,10 +216,14 @@ class SandboxLedger:
             refunded_minor=0,
             reference=request.reference,
             decline_code=None if good else reason,
+            expires_at=expires_at if good and not request.capture and expires_at < float("inf") else None,
+            takes_back=request.token != Token.UNDO_REFUSED.value,
         )
 
-    def _change(self, payment_id: str, action: str, request: Change) -> Answer:
+    def _change(self, key: str, payment_id: str, action: str, request: Change) -> Answer:
         payment = ACTIONS[action](self._load(payment_id), request.amount_minor)
+        if action == "refund":
+            payment = msgspec.structs.replace(payment, refund_keys=(*payment.refund_keys, key))
         self._save(payment)
         return Answer(200, msgspec.json.encode(payment))
 
@@ -196,7 +231,16 @@ class SandboxLedger:
         row = self._connection.execute("SELECT document FROM payment WHERE id = ?", (payment_id,)).fetchone()
         if row is None:
             raise RefusedError(404, "payment_unknown", f"there is no payment {payment_id!r}")
-        return msgspec.json.decode(row[0], type=Payment)
+        return self._as_of_now(row[0])
+
+    def _as_of_now(self, document: bytes) -> Payment:
+        """The payment as stored, its authorisation given back if its time is up."""
+        payment = msgspec.json.decode(document, type=Payment)
+        if payment.status is not PaymentStatus.AUTHORIZED or payment.expires_at is None:
+            return payment
+        if self._lifetime.now() < payment.expires_at:
+            return payment
+        return msgspec.structs.replace(payment, status=PaymentStatus.VOIDED, decline_code=EXPIRED)
 
     def _save(self, payment: Payment) -> None:
         values = (payment.id, payment.reference, msgspec.json.encode(payment))
@@ -221,6 +265,7 @@ def _capture(payment: Payment, amount_minor: int | None) -> Payment:
 def _void(payment: Payment, amount_minor: int | None) -> Payment:
     """Gives the whole authorisation back."""
     _demand(payment, "voided", PaymentStatus.AUTHORIZED)
+    _demand_taking_back(payment)
     if amount_minor is not None:
         raise RefusedError(400, "amount_not_allowed", "a void gives everything back; send no amount_minor")
     return msgspec.structs.replace(payment, status=PaymentStatus.VOIDED)
@@ -229,6 +274,7 @@ def _void(payment: Payment, amount_minor: int | None) -> Payment:
 def _refund(payment: Payment, amount_minor: int | None) -> Payment:
     """Pays back a part or all of what was captured; parts never add up to more."""
     _demand(payment, "refunded", PaymentStatus.CAPTURED)
+    _demand_taking_back(payment)
     refunded = payment.refunded_minor + _amount(
         payment.captured_minor - payment.refunded_minor, amount_minor, "refunded"
     )
@@ -243,6 +289,10 @@ ACTIONS: Mapping[str, Callable[[Payment, int | None], Payment]] = {
 }
 
 
+_GOOD = frozenset({Token.OK.value, Token.TIMEOUT_THEN_OK.value, Token.UNDO_REFUSED.value})
+"""Cards that are charged."""
+
+
 def _replay(key: str, fingerprint: bytes, stored_fingerprint: bytes, status: int, body: bytes) -> Answer:
     if fingerprint != stored_fingerprint:
         return refusal(409, "idempotency_key_reused", f"key {key!r} was used with other parameters; use a new one")
@@ -250,8 +300,15 @@ def _replay(key: str, fingerprint: bytes, stored_fingerprint: bytes, status: int
 
 
 def _demand(payment: Payment, done: str, status: PaymentStatus) -> None:
+    if payment.status is PaymentStatus.VOIDED and payment.decline_code == EXPIRED:
+        raise RefusedError(409, EXPIRED, f"the authorisation of payment {payment.id} has run out; authorise again")
     if payment.status is not status:
         raise RefusedError(409, "illegal_state", f"payment {payment.id} is {payment.status.value} and cannot be {done}")
+
+
+def _demand_taking_back(payment: Payment) -> None:
+    if not payment.takes_back:
+        raise RefusedError(409, "undo_refused", f"the card of payment {payment.id} takes nothing back")
 
 
 def _amount(left: int, asked: int | None, done: str) -> int:

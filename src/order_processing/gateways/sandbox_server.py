@@ -1,7 +1,8 @@
 """A stand-in for the payment provider: ``python -m order_processing.gateways.sandbox_server``.
 
 Settings: ``PAYMENTS_PORT`` or the first argument (0, the default: any free port, printed), ``PAYMENTS_DB`` (file,
-default ``payments.db``), ``PAYMENTS_HOLD_SECONDS`` (how long a hanging answer hangs, default 10).
+default ``payments.db``), ``PAYMENTS_HOLD_SECONDS`` (how long a hanging answer hangs, default 10),
+``PAYMENTS_AUTHORIZATION_SECONDS`` (how long an authorisation lasts, default a week).
 """
 
 import asyncio
@@ -16,10 +17,12 @@ from urllib.parse import parse_qs
 import msgspec
 import uvloop
 
+from order_processing.clock import SystemClock
 from order_processing.gateways.sandbox_ledger import (
     Answer,
     Change,
     Create,
+    Lifetime,
     RefusedError,
     SandboxLedger,
     refusal,
@@ -31,6 +34,7 @@ BODY_BYTES_MAX = 16 * 1024
 BODY_SECONDS_MAX = 5.0
 AMOUNT_MINOR_MAX = 10**12
 KEY_LENGTH_MAX = 255
+AUTHORIZATION_SECONDS = 7 * 86_400
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -156,9 +160,9 @@ async def _send(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _run(port: int, path: Path, hold_seconds: float) -> None:
+async def _run(port: int, path: Path, hold_seconds: float, lifetime: Lifetime) -> None:
     ids = SystemIds()
-    ledger = SandboxLedger(path, lambda: "pay_" + ids.order_id())
+    ledger = SandboxLedger(path, lambda: "pay_" + ids.order_id(), lifetime)
     listener = bind(port)
     announcement = f"payment sandbox listens on http://127.0.0.1:{listener.getsockname()[1]}"
     await serve(SandboxServer(ledger, hold_seconds), listener, lambda: print(announcement, flush=True))
@@ -171,8 +175,10 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> None:
     port = int(arguments[0] if arguments else environment.get("PAYMENTS_PORT", "0"))
     path = Path(environment.get("PAYMENTS_DB", "payments.db"))
     hold_seconds = float(environment.get("PAYMENTS_HOLD_SECONDS", "10"))
+    lasting = float(environment.get("PAYMENTS_AUTHORIZATION_SECONDS", AUTHORIZATION_SECONDS))
+    lifetime = Lifetime(SystemClock().now, lasting)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(port, path, hold_seconds))
+        runner.run(_run(port, path, hold_seconds, lifetime))
 
 
 if __name__ == "__main__":

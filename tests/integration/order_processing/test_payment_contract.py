@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from order_processing.clock import ManualClock
 from order_processing.domain import Money
 from order_processing.gateways import (
+    AUTHORIZATION_EXPIRED,
     Absent,
     Authorization,
     Declined,
@@ -20,7 +22,7 @@ from order_processing.gateways import (
     UrlError,
 )
 
-from .worlds import LedgerPayments
+from .worlds import AUTHORIZATION_SECONDS, LedgerPayments
 
 
 def over_http(tmp_path: Path) -> Iterator[PaymentGateway]:
@@ -131,6 +133,31 @@ def test_a_reservation_is_given_back_once_and_not_captured_after(payments: Payme
     assert payments.capture(payment_id, 5_000, "c") == Declined("illegal_state")
 
 
+def test_a_payment_is_fetched_by_the_provider_s_id_with_the_refunds_made(payments: PaymentGateway) -> None:
+    payment_id = authorized(payments)
+    payments.capture(payment_id, 5_000, "c")
+    payments.refund(payment_id, 2_000, "order/o-1/refund/1")
+    payments.refund(payment_id, 1_000, "order/o-1/refund/1/2")
+
+    fetched = payments.fetch(payment_id)
+
+    assert isinstance(fetched, Succeeded)
+    assert fetched.payment.refunded_minor == 3_000
+    assert set(fetched.payment.refund_keys) == {"order/o-1/refund/1", "order/o-1/refund/1/2"}
+    assert fetched.payment.reference == asked().key
+    assert payments.fetch("pay_nothing") == Absent()
+
+
+def test_a_card_that_takes_nothing_back_is_charged_all_the_same(payments: PaymentGateway) -> None:
+    result = payments.authorize(asked("tok_undo_refused"))
+    assert isinstance(result, Succeeded)
+    payment_id = result.payment.id
+
+    assert payments.void(payment_id, "v") == Declined("undo_refused")
+    assert isinstance(payments.capture(payment_id, 5_000, "c"), Succeeded)
+    assert payments.refund(payment_id, 5_000, "r") == Declined("undo_refused")
+
+
 def test_a_provider_nobody_answers_for_leaves_the_outcome_unknown() -> None:
     payments = SandboxPayments("http://127.0.0.1:1", timeout_seconds=0.5)
 
@@ -141,3 +168,20 @@ def test_a_provider_nobody_answers_for_leaves_the_outcome_unknown() -> None:
 def test_a_provider_that_is_not_configured_is_said_to_be_so() -> None:
     with pytest.raises(UrlError, match="no HTTP address"):
         SandboxPayments("", timeout_seconds=0.5).authorize(asked())
+
+
+def test_a_reservation_that_ran_out_is_gone_and_says_so(tmp_path: Path) -> None:
+    clock = ManualClock()
+    payments = LedgerPayments(tmp_path / "payments.db", clock)
+    payment_id = authorized(payments)
+    reserved = payments.fetch(payment_id)
+
+    clock.advance(AUTHORIZATION_SECONDS)
+
+    assert isinstance(reserved, Succeeded)
+    assert reserved.payment.expires_at == clock.now()
+    assert payments.capture(payment_id, 5_000, "c") == Declined(AUTHORIZATION_EXPIRED)
+    for found in (payments.fetch(payment_id), payments.lookup(asked().key)):
+        assert isinstance(found, Succeeded)
+        assert (found.payment.status, found.payment.decline_code) == (ProviderStatus.VOIDED, AUTHORIZATION_EXPIRED)
+    payments.ledger.close()

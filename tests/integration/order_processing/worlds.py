@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from order_processing.clock import ManualClock
 from order_processing.domain import NewOrder, Offer, Order
 from order_processing.experiments import Experiments
@@ -18,12 +20,14 @@ from order_processing.gateways import (
     Unknown,
 )
 from order_processing.gateways.sandbox_client import found_payment, result_of
-from order_processing.gateways.sandbox_ledger import Answer, Change, Create, SandboxLedger
+from order_processing.gateways.sandbox_ledger import FOR_EVER, Answer, Change, Create, Lifetime, SandboxLedger
 from order_processing.ids import SeededIds
 from order_processing.operations import Services, claim, load, place
 from order_processing.stores import OrderStore, PutOffer, SqliteOrderStore, Transaction
 
 from ...order_samples import VOUCHER_SECRET, an_offer
+
+AUTHORIZATION_SECONDS = 7 * 86_400.0
 
 
 class LedgerPayments:
@@ -34,9 +38,10 @@ class LedgerPayments:
         lose: how many of the next answers to changes get lost on their way back.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: ManualClock | None = None) -> None:
         ids = SeededIds(7)
-        self.ledger = SandboxLedger(path, lambda: "pay_" + ids.order_id())
+        lifetime = FOR_EVER if clock is None else Lifetime(clock.now, AUTHORIZATION_SECONDS)
+        self.ledger = SandboxLedger(path, lambda: "pay_" + ids.order_id(), lifetime)
         self.asked: list[str] = []
         self.lose = 0
 
@@ -57,6 +62,11 @@ class LedgerPayments:
         self.asked.append("lookup")
         answer = self.ledger.find(reference)
         return Unknown("no answer") if answer.late else found_payment(answer.status, answer.body)
+
+    def fetch(self, payment_id: str) -> Succeeded | Unknown | Absent:
+        self.asked.append("lookup")
+        answer = self.ledger.get(payment_id)
+        return Succeeded(msgspec.json.decode(answer.body, type=ProviderPayment)) if answer.status == 200 else Absent()
 
     def payments_of(self, order: Order) -> list[ProviderPayment]:
         """Every payment the provider has for an order."""
@@ -121,8 +131,8 @@ def a_world(tmp_path: Path, *, offer: Offer | None = None) -> World:
     """A world with one offer."""
     store = SqliteOrderStore(tmp_path / "orders.db")
     store.commit((PutOffer(offer or an_offer()),)).result(10)
-    payments = LedgerPayments(tmp_path / "payments.db")
     clock = ManualClock()
+    payments = LedgerPayments(tmp_path / "payments.db", clock)
     services = Services(
         store=store,
         payments=payments,
