@@ -18,7 +18,7 @@ from order_processing.domain.orders import (
     moved,
     noted,
 )
-from order_processing.domain.ownership import LeaseHeldError, Owner, Pipeline, StaleOwnerError
+from order_processing.domain.ownership import LeaseHeldError, OrderPausedError, Owner, Pipeline, StaleOwnerError
 from order_processing.domain.payments import PaymentAttempt, with_attempt
 from order_processing.domain.vouchers import Voucher, VoucherState
 
@@ -74,23 +74,33 @@ def advanced(order: Order, to: OrderStatus, at: float, detail: str = "") -> Orde
     return moved(order, to, by_owner(order, at, to.value, detail))
 
 
-def claimed(order: Order, assignment: Assignment, at: float, lease_seconds: float) -> Order:
-    """*order* owned by the execution named after it, on the release assigned."""
+def is_claimable(order: Order) -> bool:
+    """Whether an execution may begin with the order: none has it, and it is the instant pipeline's."""
+    is_free = order.pipeline is Pipeline.INSTANT and not order.owner.execution and not order.paused
+    return is_free and is_waiting(order)
+
+
+def assigned(order: Order, assignment: Assignment) -> Order:
+    """*order* with the release it will be carried out on; made once, then obeyed."""
+    assert not order.release
+    return changed(order, release=assignment.variant, assignments=(*order.assignments, assignment))
+
+
+def claimed(order: Order, at: float, lease_seconds: float) -> Order:
+    """*order* owned by the execution named after it, on the release assigned.
+
+    An order that comes back to the instant pipeline gets an execution of another name, as names stay taken.
+    """
+    epoch = order.owner.epoch + 1
     owner = Owner(
         pipeline=Pipeline.INSTANT,
-        release=assignment.variant,
-        execution=order.order_id,
-        epoch=order.owner.epoch + 1,
+        release=order.release,
+        execution=order.order_id if epoch == 1 else f"{order.order_id}-{epoch}",
+        epoch=epoch,
         lease_until=at + lease_seconds,
     )
-    owned = changed(
-        order,
-        owner=owner,
-        release=assignment.variant,
-        assignments=(*order.assignments, assignment),
-        attempts=_one_more(order.attempts, Pipeline.INSTANT),
-    )
-    return noted(owned, by_owner(owned, at, "claimed", assignment.variant))
+    owned = changed(order, owner=owner, attempts=_one_more(order.attempts, Pipeline.INSTANT))
+    return noted(owned, by_owner(owned, at, "claimed", order.release))
 
 
 def handed_over(order: Order, at: float, reason: str) -> Order:
@@ -105,7 +115,10 @@ def taken_over(order: Order, pipeline: Pipeline, at: float, lease_seconds: float
 
     Raises:
         LeaseHeldError: its owner is alive.
+        OrderPausedError: an operator has stopped it.
     """
+    if order.paused:
+        raise OrderPausedError(order.order_id, order.paused)
     if order.owner.lease_until > at:
         raise LeaseHeldError(order.order_id, order.owner.lease_until)
     owner = Owner(pipeline=pipeline, epoch=order.owner.epoch + 1, lease_until=at + lease_seconds)

@@ -65,7 +65,7 @@ TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     | _GIVEN_UP,
     _S.PARTIALLY_FULFILLED: frozenset({_S.COMPLETED, _S.REFUNDED}),
     _S.COMPLETED: frozenset({_S.REFUNDED}),
-    _S.QUARANTINED: frozenset({_S.RECEIVED, _S.PROCESSING, _S.CLEARED, _S.AUTHORIZED, _S.FULFILLING})
+    _S.QUARANTINED: frozenset({_S.PROCESSING, _S.IN_REVIEW, _S.CLEARED, _S.AUTHORIZED, _S.FULFILLING})
     | frozenset({_S.CANCELLED, _S.FAILED}),
     _S.REFUNDED: frozenset(),
     _S.REJECTED: frozenset(),
@@ -162,6 +162,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         attempts: times a pipeline took it on since it last got further, by pipeline value.
         mails: message ids of what was sent.
         problem: why it failed or is in quarantine, "" when all is well.
+        paused: why an operator stopped it, "" when nobody did; no pipeline takes it until it is resumed.
         version: 1 when placed, 1 more with each change.
     """
 
@@ -195,6 +196,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     assignments: tuple[Assignment, ...] = ()
     attempts: dict[str, int] = {}
     problem: str = ""
+    paused: str = ""
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

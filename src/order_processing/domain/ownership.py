@@ -46,6 +46,15 @@ class StaleOwnerError(RefusedError):
         self.current = current
 
 
+class OrderPausedError(RefusedError):
+    """An operator has stopped the order; no pipeline takes it."""
+
+    def __init__(self, order_id: str, reason: str) -> None:
+        super().__init__(f"order {order_id} is paused ({reason}); resume it first")
+        self.order_id = order_id
+        self.reason = reason
+
+
 class LeaseHeldError(RefusedError):
     """The owner is alive: its lease has not run out, so the order cannot be taken over."""
 

@@ -49,7 +49,7 @@ def _notifications(event: Event) -> Iterator[OrderNotification]:
 
 
 def _start(claimed: Claim) -> None:
-    """Starts the execution named after the order; that it exists already is as good."""
+    """Starts the execution that the claim names; that it exists already is as good."""
     order = claimed.order
     given = {
         "order_id": order.order_id,
@@ -61,7 +61,7 @@ def _start(claimed: Claim) -> None:
     try:
         client.start_execution(
             stateMachineArn=_machine_arn(claimed.release),
-            name=order.order_id,
+            name=order.owner.execution,
             input=msgspec.json.encode(given).decode(),
         )
     except client.exceptions.ExecutionAlreadyExists:

@@ -1,29 +1,47 @@
 """How a batch job works through its orders: one after the other, each owned, none starving the others."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from order_processing.domain import (
+    AT_REST,
     LeaseHeldError,
     Order,
+    OrderPausedError,
     OrderStatus,
     Pipeline,
     StaleOwnerError,
     is_waiting,
 )
-from order_processing.errors import RefusedError
-from order_processing.operations import ContendedError, Services, let_go_of, quarantine, take_over
+from order_processing.errors import OrderProcessingError, RefusedError
+from order_processing.operations import (
+    ContendedError,
+    Services,
+    let_go_of,
+    quarantine,
+    send_confirmation,
+    take_over,
+)
 from order_processing.stores import OrderFilter
 
 BATCH_MAX = 500
 STALLED_SECONDS = 300.0
+CONFIRM_SECONDS = 3_600.0
+CONFIRMED_PER_MISSED = 100
+"""At most so many completed orders are looked through for one to confirm; reconciliation finds what this leaves."""
+RESERVE_MS = 30_000
+"""A run takes no further order when less than this is left of its function's time-out: one order may take so long."""
 
 log = logging.getLogger(__name__)
 
 Work = Callable[[Services, str, int], Order]
 """What a job does to one order, under an epoch; the order as it is afterwards."""
+
+HasTime = Callable[[], bool]
+"""Whether the run may take another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,73 +55,76 @@ class Job:
 
 @dataclass(slots=True)
 class Report:
-    """What a run of a job did."""
+    """What a run of a job did.
+
+    Attributes:
+        left: orders that wait for the next run, as this one ran out of time.
+    """
 
     done: int = 0
     skipped: int = 0
+    left: int = 0
     quarantined: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The answer of the job's function."""
-        return {"done": self.done, "skipped": self.skipped, "quarantined": self.quarantined, "failed": self.failed}
+        return {
+            "done": self.done,
+            "skipped": self.skipped,
+            "left": self.left,
+            "quarantined": self.quarantined,
+            "failed": self.failed,
+        }
 
 
-def run_job(services: Services, job: Job, limit: int = BATCH_MAX) -> Report:
+def limit_of(event: Mapping[str, Any]) -> int:
+    """The bound of the batch that an event may set."""
+    return int(event.get("limit", BATCH_MAX))
+
+
+def has_time(context: Any) -> HasTime | None:
+    """Watches the time that Lambda leaves the run; None without a context, as there is no end to it then."""
+    if context is None:
+        return None
+    return lambda: bool(context.get_remaining_time_in_millis() > RESERVE_MS)
+
+
+def run_job(services: Services, job: Job, limit: int = BATCH_MAX, may_go_on: HasTime | None = None) -> Report:
     """Does the job's work for up to *limit* orders of each of its statuses, those waiting longest first."""
     report = Report()
-    for order in list(_waiting(services, job, limit)):
-        if order.owner.lease_until > services.clock.now():
-            report.skipped += 1
+    for order_id in waiting(services, job, limit):
+        if may_go_on is None or may_go_on():
+            work_on(services, job, order_id, report)
         else:
-            _one(services, job, order.order_id, report)
+            report.left += 1
     return report
+
+
+def waiting(services: Services, job: Job, limit: int = BATCH_MAX) -> list[str]:
+    """Ids of the orders a run would take on: those that nobody owns now, waiting longest first."""
+    ids: list[str] = []
+    for status in job.statuses:
+        wanted = OrderFilter(status=status, pipeline=Pipeline.LEGACY)
+        ids += [order.order_id for order in _free(services, wanted, limit)]
+    return ids
 
 
 def adopt_stalled(services: Services, limit: int = BATCH_MAX) -> int:
     """Takes over instant orders that nobody has touched for long and whose owner's lease has run out; how many."""
-    now = services.clock.now()
+    before = services.clock.now() - STALLED_SECONDS
     adopted = 0
-    for status in (status for status in OrderStatus if status not in _NEVER_STALLED):
-        wanted = OrderFilter(
-            status=status, pipeline=Pipeline.INSTANT, updated_before=now - STALLED_SECONDS, limit=limit
-        )
-        adopted += sum(_adopted(services, order.order_id) for order in services.store.orders(wanted))
+    for status in (status for status in OrderStatus if status not in AT_REST):
+        wanted = OrderFilter(status=status, pipeline=Pipeline.INSTANT, updated_before=before)
+        adopted += sum(_adopted(services, order.order_id) for order in _free(services, wanted, limit))
     return adopted
 
 
-_NEVER_STALLED = frozenset(
-    {
-        OrderStatus.COMPLETED,
-        OrderStatus.PARTIALLY_FULFILLED,
-        OrderStatus.REFUNDED,
-        OrderStatus.REJECTED,
-        OrderStatus.DECLINED,
-        OrderStatus.CANCELLED,
-        OrderStatus.FAILED,
-        OrderStatus.QUARANTINED,
-    }
-)
-
-
-def _adopted(services: Services, order_id: str) -> bool:
-    try:
-        order = take_over(services, order_id, Pipeline.LEGACY)
-        let_go_of(services, order_id, order.owner.epoch)
-    except (LeaseHeldError, StaleOwnerError, ContendedError):
-        return False
-    return True
-
-
-def _waiting(services: Services, job: Job, limit: int) -> Iterator[Order]:
-    for status in job.statuses:
-        yield from services.store.orders(OrderFilter(status=status, pipeline=Pipeline.LEGACY, limit=limit))
-
-
-def _one(services: Services, job: Job, order_id: str, report: Report) -> None:
+def work_on(services: Services, job: Job, order_id: str, report: Report) -> None:
+    """Takes an order over, does the job's work on it, and lets it go; counts what came of it in *report*."""
     try:
         epoch = take_over(services, order_id, Pipeline.LEGACY).owner.epoch
-    except (LeaseHeldError, ContendedError):
+    except (LeaseHeldError, OrderPausedError, ContendedError):
         report.skipped += 1
         return
     try:
@@ -120,6 +141,65 @@ def _one(services: Services, job: Job, order_id: str, report: Report) -> None:
         report.failed[order_id] = type(error).__name__
         log.warning("%s of order %s failed: %s", job.name, order_id, error)
         _give_back(services, order_id, epoch, f"{job.name}: {type(error).__name__}: {error}")
+
+
+def confirm_missed(services: Services, limit: int = BATCH_MAX) -> int:
+    """Writes to the customers of recently completed orders whose owner ended before it could; how many.
+
+    Such an order is at rest, so no job picks it by status.
+    """
+    now = services.clock.now()
+    wanted = OrderFilter(
+        status=OrderStatus.COMPLETED, updated_since=now - CONFIRM_SECONDS, updated_before=now - STALLED_SECONDS
+    )
+    missed = [order for order in _free(services, wanted, limit * CONFIRMED_PER_MISSED) if not order.mails]
+    return sum(_confirmed(services, order) for order in missed[:limit])
+
+
+def _confirmed(services: Services, order: Order) -> bool:
+    try:
+        epoch = take_over(services, order.order_id, order.pipeline).owner.epoch
+        send_confirmation(services, order.order_id, epoch)
+        let_go_of(services, order.order_id, epoch)
+    except OrderProcessingError as error:
+        log.warning("confirmation of order %s failed: %s", order.order_id, error)
+        return False
+    return True
+
+
+def _free(services: Services, wanted: OrderFilter, limit: int) -> list[Order]:
+    """Up to *limit* orders of the filter that may be taken; however many others lie before them, they are found."""
+    found: list[Order] = []
+    for order in _listed(services, wanted):
+        if order.owner.lease_until <= services.clock.now() and not order.paused:
+            found.append(order)
+        if len(found) == limit:
+            break
+    return found
+
+
+def _listed(services: Services, wanted: OrderFilter) -> Iterator[Order]:
+    """All orders of the filter, oldest change first, read in pages."""
+    listed = partial(OrderFilter, status=wanted.status, pipeline=wanted.pipeline, updated_before=wanted.updated_before)
+    seen: set[str] = set()
+    since: float | None = None
+    while True:
+        page = services.store.orders(listed(updated_since=since, limit=BATCH_MAX))
+        fresh = [order for order in page if order.order_id not in seen]
+        yield from fresh
+        if len(page) < BATCH_MAX or not fresh:
+            return
+        since = page[-1].updated_at
+        seen = {order.order_id for order in page if order.updated_at == since}
+
+
+def _adopted(services: Services, order_id: str) -> bool:
+    try:
+        order = take_over(services, order_id, Pipeline.LEGACY)
+        let_go_of(services, order_id, order.owner.epoch)
+    except (LeaseHeldError, OrderPausedError, StaleOwnerError, ContendedError):
+        return False
+    return True
 
 
 def _is_worn_out(services: Services, order_id: str, epoch: int, job: Job) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from order_processing.domain import Order, OrderStatus
-from order_processing.legacy.batches import BATCH_MAX, Job, adopt_stalled, run_job
+from order_processing.legacy.batches import Job, adopt_stalled, has_time, limit_of, run_job
 from order_processing.operations import Services, load, release, scan_fraud, shared_services, start_processing
 
 
@@ -28,9 +28,9 @@ def _overdue(services: Services, order: Order, epoch: int) -> Order:
 JOB = Job("legacy-fraud-scan", (OrderStatus.RECEIVED, OrderStatus.PROCESSING, OrderStatus.IN_REVIEW), screen)
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Runs the job once; ``limit`` bounds the batch."""
     services = shared_services()
-    limit = int(event.get("limit", BATCH_MAX))
+    limit = limit_of(event)
     adopted = adopt_stalled(services, limit)
-    return {"adopted": adopted, **run_job(services, JOB, limit).as_json()}
+    return {"adopted": adopted, **run_job(services, JOB, limit, has_time(context)).as_json()}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from order_processing.domain import OfferKind, Order, OrderStatus
-from order_processing.legacy.batches import BATCH_MAX, Job, run_job
+from order_processing.legacy.batches import Job, confirm_missed, has_time, limit_of, run_job
 from order_processing.operations import (
     PaymentDeclinedError,
     Services,
@@ -34,6 +34,8 @@ def fulfil(services: Services, order_id: str, epoch: int) -> Order:
 JOB = Job("legacy-fulfilment", (OrderStatus.AUTHORIZED, OrderStatus.FULFILLING), fulfil)
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Runs the job once; ``limit`` bounds the batch."""
-    return run_job(shared_services(), JOB, int(event.get("limit", BATCH_MAX))).as_json()
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Runs the job once, then writes the confirmations that were missed; ``limit`` bounds the batch."""
+    services, limit = shared_services(), limit_of(event)
+    report = run_job(services, JOB, limit, has_time(context))
+    return {**report.as_json(), "confirmed": confirm_missed(services, limit)}

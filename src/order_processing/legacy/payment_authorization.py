@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from order_processing.domain import Order, OrderStatus, Purpose
-from order_processing.legacy.batches import BATCH_MAX, Job, run_job
+from order_processing.legacy.batches import Job, has_time, limit_of, run_job
 from order_processing.legacy.fulfilment import fulfil
 from order_processing.operations import PaymentDeclinedError, Services, authorize, load, settle_unknown, shared_services
 
@@ -23,6 +23,6 @@ def pay(services: Services, order_id: str, epoch: int) -> Order:
 JOB = Job("legacy-payment-authorization", (OrderStatus.CLEARED, OrderStatus.PAYMENT_UNKNOWN), pay)
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Runs the job once; ``limit`` bounds the batch."""
-    return run_job(shared_services(), JOB, int(event.get("limit", BATCH_MAX))).as_json()
+    return run_job(shared_services(), JOB, limit_of(event), has_time(context)).as_json()

@@ -7,10 +7,12 @@ from order_processing.domain import (
     OrderStatus,
     Pipeline,
     advanced,
+    assigned,
     changed,
     claimed,
     demand_owner,
     handed_over,
+    is_claimable,
     is_waiting,
     let_go,
     taken_over,
@@ -41,17 +43,27 @@ def claim(services: Services, order_id: str) -> Claim | None:
     """
 
     def step(order: Order) -> Order | None:
-        if order.pipeline is not Pipeline.INSTANT or order.owner.epoch > 0 or not is_waiting(order):
+        if not is_claimable(order):
             return None
         at = services.clock.now()
+        if order.release:
+            return claimed(order, at, services.policy.lease_seconds)
         assignment = services.experiments.release(order_id, services.current_release, at)
-        return claimed(order, assignment, at, services.policy.lease_seconds)
+        return claimed(assigned(order, assignment), at, services.policy.lease_seconds)
 
     order = change(services, order_id, step)
-    owned = order.owner.pipeline is Pipeline.INSTANT and order.owner.execution == order_id
-    if not owned or order.status is not OrderStatus.RECEIVED:
+    if not order.owner.execution or not _may_begin(order):
         return None
     return Claim(order, order.owner.release, order.owner.epoch)
+
+
+def _may_begin(order: Order) -> bool:
+    """Whether the claimed execution may not have begun yet.
+
+    Of an order that came back to the instant pipeline its status does not tell; starting twice does no harm there.
+    """
+    came_back = order.owner.execution != order.order_id
+    return is_waiting(order) if came_back else order.status is OrderStatus.RECEIVED
 
 
 def hand_over(services: Services, order_id: str, epoch: int, reason: str) -> Order:

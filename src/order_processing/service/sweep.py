@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from order_processing.clock import Clock
-from order_processing.domain import Order, OrderStatus, Pipeline
+from order_processing.domain import Order, OrderStatus, Pipeline, is_claimable
 from order_processing.errors import TransientError
 from order_processing.stores import Notification, OrderFilter, OrderStore, PutNotification
 
@@ -56,7 +56,7 @@ class Sweep:
             updated_before=now - self._patience,
             limit=ROUND_MAX,
         )
-        forgotten = [order for order in self._store.orders(wanted) if order.owner.epoch == 0]
+        forgotten = [order for order in self._store.orders(wanted) if is_claimable(order)]
         due = [order for order in forgotten if self._is_due(order.order_id, now)]
         if due:
             self._store.commit(tuple(PutNotification(self._announce(order)) for order in due)).result()

@@ -124,6 +124,7 @@ def test_batch_jobs_answer_with_what_they_did(world: World) -> None:
         "adopted": 0,
         "done": 0,
         "skipped": 0,
+        "left": 0,
         "quarantined": [],
         "failed": {},
     }

@@ -1,0 +1,84 @@
+"""What operators make of an order by hand: hand it over, pause it, resume it."""
+
+from order_processing.domain.fraud import Verdict
+from order_processing.domain.lifecycle import changed, is_waiting
+from order_processing.domain.orders import Order, OrderStatus, TimelineEntry, moved, noted
+from order_processing.domain.ownership import OrderPausedError, Owner, Pipeline
+from order_processing.domain.payments import open_authorizations
+from order_processing.errors import RefusedError
+
+
+class NothingToDoError(RefusedError):
+    """No pipeline has anything left to do for the order."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(f"order {order.order_id} is {order.status.value}; no pipeline has anything to do for it")
+        self.order_id = order.order_id
+
+
+def handed_to(order: Order, pipeline: Pipeline, entry: TimelineEntry, release: str = "") -> Order:
+    """*order* free to be taken by *pipeline*, its budget of attempts whole; whoever owned it is fenced off.
+
+    An order in quarantine goes back to where it stood.
+
+    Args:
+        release: state machine to carry it from now on; "" leaves the one assigned.
+
+    Raises:
+        NothingToDoError: it is at rest.
+        OrderPausedError: it has been stopped.
+    """
+    if order.paused:
+        raise OrderPausedError(order.order_id, order.paused)
+    _demand_work(order)
+    free = changed(
+        order,
+        pipeline=pipeline,
+        owner=Owner(pipeline=pipeline, epoch=order.owner.epoch + 1),
+        release=release or order.release,
+        attempts={},
+        problem=entry.detail,
+    )
+    if order.status is OrderStatus.QUARANTINED:
+        return moved(free, status_before_quarantine(order), entry)
+    return noted(free, entry)
+
+
+def paused(order: Order, entry: TimelineEntry) -> Order:
+    """*order* out of reach of both pipelines; whoever owned it is fenced off.
+
+    Raises:
+        NothingToDoError: it is at rest.
+    """
+    _demand_work(order)
+    owner = Owner(pipeline=order.pipeline, epoch=order.owner.epoch + 1)
+    return noted(changed(order, owner=owner, paused=entry.detail), entry)
+
+
+def resumed(order: Order, entry: TimelineEntry) -> Order:
+    """*order* free again for the pipeline it was in."""
+    owner = Owner(pipeline=order.pipeline, epoch=order.owner.epoch + 1)
+    return noted(changed(order, owner=owner, paused=""), entry)
+
+
+def seized(order: Order, at: float, lease_seconds: float, entry: TimelineEntry) -> Order:
+    """*order* owned by the operator who acts on it now; whoever owned it is fenced off."""
+    owner = Owner(pipeline=order.pipeline, epoch=order.owner.epoch + 1, lease_until=at + lease_seconds)
+    return noted(changed(order, owner=owner), entry)
+
+
+def status_before_quarantine(order: Order) -> OrderStatus:
+    """How far an order in quarantine had come, as its own records tell."""
+    if order.vouchers or order.shipments:
+        return OrderStatus.FULFILLING
+    if open_authorizations(order.payments):
+        return OrderStatus.AUTHORIZED
+    if order.fraud is None:
+        return OrderStatus.PROCESSING
+    decision = order.review.decision if order.review is not None else None
+    return OrderStatus.CLEARED if Verdict.CLEARED in (order.fraud.verdict, decision) else OrderStatus.IN_REVIEW
+
+
+def _demand_work(order: Order) -> None:
+    if not is_waiting(order) and order.status is not OrderStatus.QUARANTINED:
+        raise NothingToDoError(order)
