@@ -8,7 +8,7 @@ from pathlib import Path
 from order_processing.clock import SystemClock
 from order_processing.domain import SECRET_BYTES_MIN
 from order_processing.errors import OrderProcessingError
-from order_processing.experiments import Experiments
+from order_processing.experiments import open_experiments
 from order_processing.gateways import BuiltInWarehouse, SandboxPayments, open_mail
 from order_processing.ids import SystemIds, new_secret
 from order_processing.operations.context import Policy, Services
@@ -25,20 +25,20 @@ def open_services(environment: Mapping[str, str], store: OrderStore | None = Non
     """Everything an operation needs; nothing is connected until it is used.
 
     Reads ``ORDERS_DB``, ``ORDERS_SOCKET`` or ``ORDERS_TABLE``; ``PAYMENTS_URL``, ``PAYMENTS_TIMEOUT_SECONDS``;
-    ``MAIL_OUTBOX`` or ``SMTP_URL``; ``VOUCHER_KEY_FILE``; ``EXPERIMENTS_FILE``; ``ORDER_STATE_MACHINE_ARN``.
+    ``MAIL_OUTBOX`` or ``SMTP_URL``; ``VOUCHER_KEY_FILE``; ``ORDER_STATE_MACHINE_ARN``; and what
+    ``open_experiments`` reads.
 
     Args:
         store: of the process that has the writer; None: as the environment says.
     """
     clock = SystemClock()
-    experiments_file = environment.get("EXPERIMENTS_FILE")
     timeout_seconds = float(environment.get("PAYMENTS_TIMEOUT_SECONDS") or PAYMENT_TIMEOUT_SECONDS)
     return Services(
         store=store or open_store(environment, clock),
         payments=SandboxPayments(environment.get("PAYMENTS_URL", ""), timeout_seconds),
         mail=open_mail(environment),
         warehouse=BuiltInWarehouse(),
-        experiments=Experiments(Path(experiments_file) if experiments_file else None),
+        experiments=open_experiments(environment, clock),
         clock=clock,
         ids=SystemIds(),
         voucher_secret=cache(lambda: read_voucher_key(Path(environment.get("VOUCHER_KEY_FILE", "")))),

@@ -17,6 +17,7 @@ from order_processing.domain import (
     let_go,
     taken_over,
 )
+from order_processing.experiments import subject_of
 from order_processing.operations.context import Services, change, change_owned
 from order_processing.operations.placing import notification_of
 from order_processing.stores import PutNotification
@@ -48,7 +49,8 @@ def claim(services: Services, order_id: str) -> Claim | None:
         at = services.clock.now()
         if order.release:
             return claimed(order, at, services.policy.lease_seconds)
-        assignment = services.experiments.release(order_id, services.current_release, at)
+        subject = subject_of(order, services.store.offer(order.unit_id))
+        assignment = services.experiments.release(subject, services.current_release, at)
         return claimed(assigned(order, assignment), at, services.policy.lease_seconds)
 
     order = change(services, order_id, step)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from order_processing.domain import NewOrder, Order, UnknownOfferError, placed
+from order_processing.domain import NewOrder, Offer, Order, UnknownOfferError, placed
 from order_processing.errors import RefusedError
+from order_processing.experiments import Subject
 from order_processing.operations.context import Services, load
 from order_processing.stores import (
     CommitUnknownError,
@@ -58,14 +59,27 @@ def place(services: Services, request: NewOrder, idempotency_key: str) -> "Futur
     if offer is None:
         raise UnknownOfferError(request.unit_id)
     order_id = services.ids.order_id()
-    assignment = services.experiments.pipeline(order_id, services.clock.now())
-    order = placed(request, offer, order_id, assignment)
+    at = services.clock.now()
+    order = placed(request, offer, order_id, services.experiments.pipeline(_subject(request, offer, order_id), at))
     record = IdempotencyRecord(idempotency_key, fingerprint, order_id)
     answer: Future[Placed] = Future()
     answer.set_running_or_notify_cancel()  # the order cannot be called back once it is on its way to the disk
     committed = services.store.commit(_transaction(services, order, record))
     committed.add_done_callback(lambda done: _answer(services, order, record, done, answer))
     return answer
+
+
+def _subject(request: NewOrder, offer: Offer, order_id: str) -> Subject:
+    """Whom the first A/B decision is about; what the order will cost is a rule's business as well."""
+    return Subject(
+        order_id=order_id,
+        user_guid=request.user_guid,
+        unit_id=offer.unit_id,
+        city=offer.city,
+        category=offer.category.value,
+        kind=offer.kind.value,
+        amount_minor=offer.price.amount_minor * request.quantity,
+    )
 
 
 def fingerprint_of(request: NewOrder) -> str:

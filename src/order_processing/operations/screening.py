@@ -7,12 +7,13 @@ from order_processing.domain import (
     Verdict,
     advanced,
     assess,
+    changed,
     review_requested,
     reviewed,
     screened,
 )
 from order_processing.errors import RefusedError
-from order_processing.operations.context import Change, Services, change, change_owned
+from order_processing.operations.context import Change, Services, change, change_owned, load
 from order_processing.stores import ReleaseHold
 
 
@@ -41,11 +42,19 @@ def scan_fraud(services: Services, order_id: str, epoch: int) -> Order:
     def step(order: Order) -> Change | None:
         if order.fraud is not None:
             return None
-        signals = FraudSignals(user_guid=order.user_guid, amount_minor=order.amount.amount_minor)
-        assessment = assess(signals, services.policy.fraud)
-        return _with_verdict(screened(order, assessment, services.clock.now(), services.policy.review_seconds))
+        return _with_verdict(_scanned(services, order))
 
     return change_owned(services, order_id, epoch, step)
+
+
+def preview_fraud(services: Services, order_id: str) -> Order:
+    """The order as this release's scan would leave it, whatever became of it; nothing is written.
+
+    Raises:
+        UnknownOrderError: there is none.
+    """
+    order = load(services, order_id)
+    return _scanned(services, changed(order, status=OrderStatus.PROCESSING, fraud=None, review=None))
 
 
 def request_review(services: Services, order_id: str, epoch: int, task_token: str) -> Order:
@@ -83,6 +92,12 @@ def decide_review(services: Services, order_id: str, verdict: Verdict, *, by: st
         return _with_verdict(reviewed(order, verdict, services.clock.now(), by=by, note=note))
 
     return change(services, order_id, step)
+
+
+def _scanned(services: Services, order: Order) -> Order:
+    signals = FraudSignals(user_guid=order.user_guid, amount_minor=order.amount.amount_minor)
+    assessment = assess(signals, services.policy.fraud)
+    return screened(order, assessment, services.clock.now(), services.policy.review_seconds)
 
 
 def _with_verdict(order: Order) -> Change:

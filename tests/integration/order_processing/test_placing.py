@@ -1,5 +1,6 @@
 """Placing orders: all or nothing, once per key, never more than there is."""
 
+import json
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -158,7 +159,9 @@ def test_a_commit_of_unknown_outcome_is_looked_up(world: World) -> None:
 
 def test_weights_send_orders_to_legacy_and_unreadable_ones_do_too(tmp_path: Path, world: World) -> None:
     weights = tmp_path / "weights.json"
-    for text, rule in (('{"pipeline": {"legacy": 1}}', "weights"), ("{", "fallback"), ('{"pipeline": {}}', "fallback")):
+    legacy = {"state": "ENABLED", "variants": {"legacy@everyone": "legacy"}, "defaultVariant": "legacy@everyone"}
+    usable = json.dumps({"flags": {"pipeline": legacy}})
+    for text, rule in ((usable, "everyone"), ("{", "fallback"), ('{"flags": {}}', "fallback")):
         weights.write_text(text)
         world.services = replace(world.services, experiments=Experiments(weights))
         order = world.place(quantity=1)
