@@ -1,7 +1,21 @@
 """From a template to a running node: application, services, schedules, one port for everything."""
 
+from expeditor.node.application import Application, read_application
+from expeditor.node.deployment import pinned_definition
 from expeditor.node.memory import calm_collector
 from expeditor.node.node import Node, Setup, run_node, started_node
+from expeditor.node.parameters import node_parameters
 from expeditor.node.template import Template
 
-__all__ = ["Node", "Setup", "Template", "calm_collector", "run_node", "started_node"]
+__all__ = [
+    "Application",
+    "Node",
+    "Setup",
+    "Template",
+    "calm_collector",
+    "node_parameters",
+    "pinned_definition",
+    "read_application",
+    "run_node",
+    "started_node",
+]

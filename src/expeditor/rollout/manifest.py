@@ -1,0 +1,157 @@
+"""What a release consists of, as a value with a digest: definition, code, configuration, environment."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+from expeditor.errors import ExpeditorError
+from expeditor.payloads import JSONValue, decode, encode
+
+_FUNCTION_ARN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]*:\d*:function:(?P<name>[A-Za-z0-9_-]+):(?P<version>\d+)")
+
+
+class ManifestError(ExpeditorError):
+    """A definition and its functions do not fit together."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPin:
+    """One function version that a definition names.
+
+    Attributes:
+        code: CodeSha256 as Lambda reports it.
+    """
+
+    name: str
+    version: str
+    code: str
+    handler: str
+    runtime: str
+    timeout_seconds: int
+    memory_mb: int
+    environment: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything but the version's number."""
+        content = {**asdict(self), "version": ""}
+        return hashlib.sha256(encode({name: content[name] for name in sorted(content)})).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A release's content.
+
+    Attributes:
+        definition: with its version ARNs, JSON.
+        functions: those the definition names, by name.
+        parent: the release it was made to follow; "" for the first.
+    """
+
+    release: str
+    type: str
+    definition: JSONValue
+    functions: Mapping[str, FunctionPin]
+    parent: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all that decides how orders are processed; the same on the node and on AWS for the same content.
+
+        In the definition each version's ARN is replaced by name and content, so that neither account, region nor the
+        number a version happened to get matter.
+        """
+        content: JSONValue = {"type": self.type, "definition": _replaced(self.definition, self._content_of)}
+        return hashlib.sha256(encode(content)).hexdigest()
+
+    def _content_of(self, match: re.Match[str]) -> str:
+        if match["name"] not in self.functions:
+            raise ManifestError(f"the definition of {self.release} names {match[0]}, which its manifest does not have")
+        return f"{match['name']}={self.functions[match['name']].digest}"
+
+
+def pinned_versions(definition: str) -> dict[str, str]:
+    """Name to version of each function that a definition pins.
+
+    Raises:
+        ManifestError: two versions of one function, which a manifest could not tell apart.
+    """
+    found: dict[str, str] = {}
+    for match in _FUNCTION_ARN.finditer(definition):
+        if found.setdefault(match["name"], match["version"]) != match["version"]:
+            raise ManifestError(f"the definition names {match['name']} in two versions; pin one")
+    return found
+
+
+def parsed_definition(text: str) -> JSONValue:
+    """The JSON of a definition; names and numbers only, not its rules."""
+    return decode(text)
+
+
+def differences(before: Manifest, after: Manifest) -> list[str]:
+    """What *after* changes, a line each: states, fields of functions, variables of their environment."""
+    return [*_state_differences(before, after), *_function_differences(before, after)]
+
+
+def _state_differences(before: Manifest, after: Manifest) -> Iterator[str]:
+    old, new = (_object(_replaced(each.definition, lambda match: match["name"])) for each in (before, after))
+    yield from _field_differences("definition", _without(old, "States"), _without(new, "States"))
+    old_states, new_states = _object(old.get("States")), _object(new.get("States"))
+    for name in sorted(old_states.keys() | new_states.keys()):
+        if name not in new_states:
+            yield f"state {name} is gone"
+        elif name not in old_states:
+            yield f"state {name} is new"
+        else:
+            yield from _field_differences(f"state {name}", _object(old_states[name]), _object(new_states[name]))
+
+
+def _function_differences(before: Manifest, after: Manifest) -> Iterator[str]:
+    for name in sorted(before.functions.keys() | after.functions.keys()):
+        old, new = before.functions.get(name), after.functions.get(name)
+        if old is None or new is None:
+            yield f"function {name} is {'gone' if new is None else 'new'}"
+        elif old.digest != new.digest:
+            versions, others = f"(version {old.version} -> {new.version})", asdict(new)
+            for field, value in _without(asdict(old), "environment", "version").items():
+                if value != others[field]:
+                    yield f"function {name}: {field} {value} -> {others[field]} {versions}"
+            yield from _environment_differences(name, old.environment, new.environment)
+
+
+def _environment_differences(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    """Names only: values of variables may be secrets."""
+    for variable in sorted(before.keys() | after.keys()):
+        if before.get(variable) != after.get(variable):
+            word = "is gone" if variable not in after else "is new" if variable not in before else "changed"
+            yield f"function {name}: environment variable {variable} {word}"
+
+
+def _field_differences(name: str, before: dict[str, JSONValue], after: dict[str, JSONValue]) -> Iterator[str]:
+    for field in sorted(before.keys() | after.keys()):
+        old, new = before.get(field), after.get(field)
+        if old != new:
+            yield f"{name}: {field} {_short(old)} -> {_short(new)}"
+
+
+def _replaced(value: JSONValue, name_of: Callable[[re.Match[str]], str]) -> JSONValue:
+    """*value* with its keys sorted, and what *name_of* gives in place of each version's ARN."""
+    if isinstance(value, dict):
+        return {name: _replaced(value[name], name_of) for name in sorted(value)}
+    if isinstance(value, list):
+        return [_replaced(each, name_of) for each in value]
+    return _FUNCTION_ARN.sub(name_of, value) if isinstance(value, str) else value
+
+
+def _short(value: JSONValue) -> str:
+    text = "(absent)" if value is None else encode(value).decode()
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _without(document: dict[str, JSONValue], *names: str) -> dict[str, JSONValue]:
+    return {name: value for name, value in document.items() if name not in names}
+
+
+def _object(value: JSONValue) -> dict[str, JSONValue]:
+    return value if isinstance(value, dict) else {}
