@@ -6,7 +6,7 @@ import fcntl
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -59,12 +59,14 @@ class Setup:
         environment: of the process; services of the application get a few harmless variables of it.
         console: makes the console beside the AWS endpoint.
         say: talk for people.
+        parameters: values for parameters of the template, in place of their defaults.
     """
 
     settings: Settings
     environment: Mapping[str, str]
     console: ConsoleFactory
     say: Say
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class HomeInUseError(ExpeditorError):
@@ -111,7 +113,7 @@ async def started_node(template_path: Path, setup: Setup) -> AsyncIterator[Node]
     template = Template.read(template_path)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_exclusive(settings.home))
-        application = read_application(template, node_parameters(template, settings))
+        application = read_application(template, node_parameters(template, settings, setup.parameters))
         listener = stack.enter_context(contextlib.closing(bind(settings.node_port, "NODE_PORT")))
         database = Database.open(settings.home / "node.db", MIGRATIONS)
         stack.push_async_callback(database.close)

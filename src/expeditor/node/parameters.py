@@ -4,6 +4,7 @@ import contextlib
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -13,13 +14,25 @@ from expeditor.settings import HOST, Settings
 PORTS_FILE = "ports.json"
 
 
-def node_parameters(template: Template, settings: Settings) -> dict[str, str]:
+def node_parameters(
+    template: Template, settings: Settings, given: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """By parameter name; on AWS the template's defaults or the deployment's values stand instead.
 
     ``ExpeditorHome`` is empty on AWS, so a condition on it tells the two apart. Any other parameter whose name ends in
     ``Port`` gets a port that was free when this home was first used, its default if possible: two nodes on one machine
     do not meet, and a home keeps its ports, as they become part of function versions.
+
+    Args:
+        given: what whoever starts the node wants, before anything else.
+
+    Raises:
+        TemplateError: the template has no such parameter.
     """
+    declared = template.document.get("Parameters", {})
+    for name in given:
+        if name not in declared:
+            raise template.refuse(("Parameters",), f"there is no parameter {name!r}; there are {', '.join(declared)}")
     known = {
         "ExpeditorHome": str(settings.home),
         "ShopPort": str(settings.shop_port),
@@ -27,10 +40,10 @@ def node_parameters(template: Template, settings: Settings) -> dict[str, str]:
     }
     wanted = {
         name: int(declaration.get("Default", 0))
-        for name, declaration in template.document.get("Parameters", {}).items()
-        if name.endswith("Port") and name not in known
+        for name, declaration in declared.items()
+        if name.endswith("Port") and name not in known and name not in given
     }
-    return known | _remembered_ports(settings.home / PORTS_FILE, wanted)
+    return {**known, **_remembered_ports(settings.home / PORTS_FILE, wanted), **given}
 
 
 def _remembered_ports(path: Path, wanted: Mapping[str, int]) -> dict[str, str]:
