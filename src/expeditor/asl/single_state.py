@@ -23,6 +23,7 @@ from expeditor.asl.model import (
     State,
 )
 from expeditor.asl.moves import run
+from expeditor.asl.retries import HEARTBEAT_TIMEOUT, TIMEOUT
 from expeditor.asl.scope import MISSING, Missing
 from expeditor.asl.state_types import BEHAVIOURS
 from expeditor.asl.states.distributed import TOO_MANY_FAILED
@@ -31,6 +32,9 @@ from expeditor.ids import Draws
 from expeditor.payloads import JSONValue, decode
 
 _LANDED = "Landed"
+
+LATE: Mapping[Purpose, str] = {Purpose.TIMEOUT: TIMEOUT, Purpose.HEARTBEAT: HEARTBEAT_TIMEOUT}
+"""The errors of the timers that end a task."""
 
 
 class TrialStatus(StrEnum):
@@ -147,6 +151,9 @@ class SingleState:
 
     def hand(self, event: AnyEvent) -> None:
         """What became of the task."""
+        if isinstance(event, TimerFired) and event.timer_id in self._execution.timers:
+            error = LATE.get(self._execution.timers[event.timer_id].purpose)
+            self.seen.failure = Failure(error, None) if error is not None else self.seen.failure
         turn = self._turn(event.at, event.seed)
         HANDLERS[type(event)](turn, event)
         run(turn)
@@ -157,7 +164,7 @@ class SingleState:
         return {
             timer_id: timer.command.due_at
             for timer_id, timer in self._execution.timers.items()
-            if timer.purpose in (Purpose.TIMEOUT, Purpose.HEARTBEAT)
+            if timer.purpose in LATE
         }
 
     def report(self, at: float) -> StateReport:
