@@ -5,6 +5,7 @@ done by then, and more processes would only take the processors from each other;
 """
 
 import asyncio
+import os
 from collections import deque
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ from expeditor.functions.loading import InitError, Loader
 from expeditor.functions.workers import Call, Worker, Workplace, unresolved
 
 TEMPLATE_IDLE_FACTOR = 10
+PROCESSORS = os.cpu_count() or 1
+WAITING_SHARE_STEP = 0.1
+WAITING_SHARE_MIN = 0.1
+"""Below this share of calls in which the handler waited for something, it counts as one that only computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Pool:
         self._workers: set[Worker] = set()
         self._idle: deque[Worker] = deque()
         self._waiting: deque[Call] = deque()
+        self._waiting_share = 1.0
         self._used_at = 0.0
         self._sweep: asyncio.TimerHandle | None = None
         self._growth: asyncio.TimerHandle | None = None
@@ -133,12 +139,15 @@ class Pool:
         if self._waiting and not self._closed:
             self._loader.want(self)
 
-    def worker_free(self, worker: Worker) -> None:
-        """Gives *worker* the next call, if one waits."""
-        if self._waiting:
+    def worker_free(self, worker: Worker, *, waited: bool) -> None:
+        """Gives *worker* the next call, if one waits; ends it if it is one too many."""
+        self._waiting_share += (waited - self._waiting_share) * WAITING_SHARE_STEP
+        if self._waiting and len(self._workers) <= self._useful_workers():
             worker.run(self._waiting.popleft())
-        elif self._retired:
+        elif self._retired or self._waiting:
+            self._workers.discard(worker)
             worker.finish()
+            self._end_if_done()
         else:
             self._make_idle(worker)
 
@@ -158,7 +167,7 @@ class Pool:
             self._loader.want(self)
             return
         settings, count = self._settings, len(self._workers)
-        room = settings.workers_max - count
+        room = self._useful_workers() - count
         if settings.patience_seconds:
             room = min(room, max(1, count))
         overdue = self._loop.time() - settings.patience_seconds
@@ -167,6 +176,11 @@ class Pool:
             room -= 1
         if self._waiting and len(self._workers) < settings.workers_max:
             self._growth = self._loop.call_later(settings.patience_seconds, self._grow)
+
+    def _useful_workers(self) -> int:
+        """Handlers that only compute gain nothing from more processes than there are processors."""
+        is_computing = self._waiting_share < WAITING_SHARE_MIN
+        return min(self._settings.workers_max, PROCESSORS) if is_computing else self._settings.workers_max
 
     def _fork(self) -> Worker:
         assert self._loader.template is not None

@@ -59,7 +59,7 @@ class Workplace:
 class WorkerEvents(Protocol):
     """Who gives calls to a worker."""
 
-    def worker_free(self, worker: "Worker") -> None:
+    def worker_free(self, worker: "Worker", *, waited: bool) -> None:
         """It may be given the next call."""
         ...
 
@@ -121,7 +121,7 @@ class Worker:
             return
         self._resolve(call, reply.payload, None if reply.outcome is Outcome.RESULT else UNHANDLED)
         self.idle_since = self._loop.time()
-        self._events.worker_free(self)
+        self._events.worker_free(self, waited=reply.waited)
 
     def ended(self, status: int, printed: bytes) -> None:
         """The process is gone; a call that it ran fails."""

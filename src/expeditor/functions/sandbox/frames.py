@@ -40,12 +40,18 @@ class Outcome(enum.IntEnum):
 
 
 class Reply(msgspec.Struct, array_like=True, frozen=True):
-    """What came of a request, or with ``OUTPUT`` only what was printed so far. *payload*: JSON text."""
+    """What came of a request, or with ``OUTPUT`` only what was printed so far.
+
+    Attributes:
+        payload: JSON text.
+        waited: the handler gave up the processor to wait for something, rather than only computing.
+    """
 
     outcome: Outcome
     payload: bytes
     output: bytes
     memory_mb: int
+    waited: bool = False
 
 
 class Load(msgspec.Struct, array_like=True, frozen=True, tag=True):

@@ -100,6 +100,7 @@ class _Worker:
         self._handler_name = handler_name
         self._context = Context.of_this_process()
         self._output = output
+        self._pauses = 0
         output.full = lambda output: self._send(Reply(Outcome.OUTPUT, b"", output, 0))
 
     def run(self) -> None:
@@ -126,8 +127,11 @@ class _Worker:
         deadline = Deadline(request.remaining_ms)
         self._output.request_id = request.request_id
         outcome, payload = self._outcome(request, deadline)
-        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        return Reply(outcome, payload, self._output.take(), memory_mb)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        # One pause since the last reply is the wait for this request.
+        waited = used.ru_nvcsw - self._pauses > 1
+        self._pauses = used.ru_nvcsw
+        return Reply(outcome, payload, self._output.take(), used.ru_maxrss // 1024, waited)
 
     def _outcome(self, request: Request, deadline: Deadline) -> tuple[Outcome, bytes]:
         try:
