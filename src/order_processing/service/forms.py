@@ -1,17 +1,16 @@
 """The buy form: where it may come from, and what it may say."""
 
 import re
-from urllib.parse import parse_qsl
 
 from order_processing.domain import NewOrder
-from order_processing.service.http import FORM, Scope, demand_media_type, header, read_body
+from order_processing.service.fields import form_texts
+from order_processing.service.http import Scope, header
 from order_processing.service.problems import Problem, ProblemError, field_problem
 from order_processing.service.requests import idempotency_key, order_of_fields
 from order_processing.service.router import Request
 from order_processing.service.sandbox import SHOPPERS, OfferForm
 
 GUEST_COOKIE = "guest"
-FIELDS_MAX = 10
 _GUEST = re.compile(rb"(?:^|;\s*)guest=([0-9a-f]{32})(?:;|$)")
 _NUMBER = re.compile(r"[0-9]{1,6}")
 
@@ -61,35 +60,8 @@ async def read_form(request: Request) -> OfferForm:
     Raises:
         ProblemError: it was sent from another site, or is not such a form.
     """
-    _demand_same_origin(request.scope)
-    demand_media_type(request.scope, FORM)
-    body = await read_body(request.scope, request.receive)
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=True,
-            max_num_fields=FIELDS_MAX,
-            errors="strict",
-        )
-    except ValueError:
-        raise ProblemError(Problem.BAD_REQUEST, "the form cannot be read; percent-encode it as UTF-8") from None
-    values = dict(pairs)
-    if len(values) != len(pairs) or not values.keys() <= set(OfferForm._fields):
-        raise ProblemError(Problem.BAD_REQUEST, f"the form has each of these once: {', '.join(OfferForm._fields)}")
+    values = await form_texts(request, OfferForm._fields)
     missing = [name for name in ("idempotency_key", "user_guid") if name not in values]
     if missing:
         raise field_problem(Problem.INVALID_FIELD, "/" + missing[0], "is missing")
     return OfferForm(**values)
-
-
-def _demand_same_origin(scope: Scope) -> None:
-    """Refuses forms of other sites. All browsers of today send at least one of the two headers with a POST."""
-    site = header(scope, b"sec-fetch-site")
-    origin = header(scope, b"origin")
-    if site:
-        same = site in (b"same-origin", b"none")
-    else:
-        same = origin in (b"", b"http://" + header(scope, b"host"), b"https://" + header(scope, b"host"))
-    if not same:
-        raise ProblemError(Problem.FOREIGN_ORIGIN, "the form was sent from another site; buy on the offer's own page")

@@ -1,5 +1,6 @@
 """``/orders``: place an order, see it, watch it."""
 
+import asyncio
 import re
 
 import msgspec
@@ -15,7 +16,9 @@ from order_processing.service.problems import Problem, ProblemError
 from order_processing.service.requests import idempotency_key, new_order
 from order_processing.service.router import Request
 from order_processing.service.streams import OrderStream
-from order_processing.service.views import order_view, receipt
+from order_processing.service.views import VoucherView, order_view, receipt
+from order_processing.service.voucher_pdf import VoucherSheet, voucher_pdf
+from order_processing.service.wording import valid_until
 
 WAIT_SECONDS_MAX = 60.0
 _WAIT = re.compile(rb"(?:^|[,;])\s*wait\s*=\s*([0-9]{1,6})\s*(?:$|[,;])", re.IGNORECASE)
@@ -76,18 +79,37 @@ class OrdersApi:
 
     async def qr(self, request: Request) -> Reply:
         """``GET /orders/{order_id}/vouchers/{number}.svg``: the code of one voucher as an image."""
-        view = order_view(self._read(request), self._voucher_secret())
-        found = (each.code for each in view.vouchers if str(each.number) == request.parameters["number"] and each.code)
-        code = next(found, None)
-        if code is None:
-            raise ProblemError(Problem.NOT_FOUND, "this order has no such voucher")
-        return Reply(200, qr_svg(code), b"image/svg+xml")
+        _, voucher = self._voucher(request)
+        return Reply(200, qr_svg(voucher.code), b"image/svg+xml")
+
+    async def pdf(self, request: Request) -> Reply:
+        """``GET /orders/{order_id}/vouchers/{number}.pdf``: one voucher to print."""
+        order, voucher = self._voucher(request)
+        sheet = VoucherSheet(
+            title=order.title,
+            place=f"{order.merchant}, {order.city}",
+            code=voucher.code,
+            valid_until=valid_until(voucher),
+            number=voucher.number,
+            quantity=order.quantity,
+        )
+        name = b'inline; filename="voucher-%d.pdf"' % voucher.number
+        body = await asyncio.to_thread(voucher_pdf, sheet)
+        return Reply(200, body, b"application/pdf", ((b"content-disposition", name),))
 
     def _read(self, request: Request) -> Order:
         order = self._store.order(request.parameters["order_id"])
         if order is None:
             raise ProblemError(Problem.UNKNOWN_ORDER, "there is no order with this id; check the address")
         return order
+
+    def _voucher(self, request: Request) -> tuple[Order, VoucherView]:
+        """The voucher a request names, if its owner may see its code."""
+        order = self._read(request)
+        for voucher in order_view(order, self._voucher_secret()).vouchers:
+            if str(voucher.number) == request.parameters["number"] and voucher.code:
+                return order, voucher
+        raise ProblemError(Problem.NOT_FOUND, "this order has no such voucher")
 
     def _document(self, order: Order) -> bytes:
         return self._encode(order_view(order, self._voucher_secret()))

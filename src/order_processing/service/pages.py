@@ -59,6 +59,8 @@ class Pages:
             duration=wording.duration,
             ordered_at=wording.ordered_at,
             valid_until=wording.valid_until,
+            instant=wording.instant,
+            worth=lambda voucher: wording.worth(voucher, clock.now()),
             spoken=wording.spoken,
             sentence=wording.sentence,
         )
@@ -67,14 +69,14 @@ class Pages:
         """The front page, by city; *offers* are sorted by city."""
         groups = [{"city": name, "offers": list(group)} for name, group in groupby(offers, key=lambda each: each.city)]
         categories = [each.value for each in Category]
-        return self._page(
+        return self.page(
             "offers.html", city=city, category=category, cities=CITIES, categories=categories, groups=groups
         )
 
     def offer(self, offer: OfferView, form: OfferForm, problem: ProblemError | None = None) -> Reply:
         """One offer with its form; *problem* says why the last attempt was refused."""
         most = min(offer.max_per_order, offer.stock_left)
-        page = self._page(
+        page = self.page(
             "offer.html",
             offer=offer,
             form=form,
@@ -96,7 +98,7 @@ class Pages:
 
     def order(self, order: Order) -> Reply:
         """The order page."""
-        page = self._page("order.html", **self._order_parts(order))
+        page = self.page("order.html", **self._order_parts(order))
         return Reply(200, page.body, HTML, ((b"vary", b"accept"),))
 
     def order_live(self, order: Order) -> bytes:
@@ -106,12 +108,12 @@ class Pages:
     def problem(self, error: ProblemError) -> Reply:
         """A refusal, for people."""
         problem = error.problem
-        page = self._page("problem.html", status=problem.status, title=problem.title, detail=error.detail)
+        page = self.page("problem.html", status=problem.status, title=problem.title, detail=error.detail)
         return Reply(problem.status, page.body, HTML, error.headers)
 
     def docs(self, api: Mapping[str, Any]) -> Reply:
         """The API's description."""
-        return self._page("docs.html", api=api, problems=list(Problem))
+        return self.page("docs.html", api=api, problems=list(Problem))
 
     def _order_parts(self, order: Order) -> dict[str, Any]:
         view = order_view(order, self._voucher_secret())
@@ -122,7 +124,20 @@ class Pages:
             "journey": journey(order, self._clock.now()),
         }
 
-    def _page(self, template: str, **values: Any) -> Reply:
+    def form(self, template: str, problem: ProblemError | None, **values: Any) -> Reply:
+        """A page with forms of its own; *problem* says why the last one was refused."""
+        shown = problem and {"title": problem.problem.title, "detail": problem.detail, "type": problem.problem.slug}
+        page = self.page(template, problem=shown, **values)
+        return Reply(
+            status=problem.problem.status if problem else 200,
+            body=page.body,
+            media_type=HTML,
+            headers=problem.headers if problem else (),
+            referrer=b"same-origin",  # as on the offer page
+        )
+
+    def page(self, template: str, **values: Any) -> Reply:
+        """Renders *template*."""
         return Reply(200, self._templates.get_template(template).render(values).encode(), HTML)
 
 

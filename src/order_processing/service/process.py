@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from order_processing.operations import Services, notification_of
-from order_processing.service.app import OrderServiceApp, api_routes, operator_routes, page_routes
+from order_processing.service.app import OrderServiceApp, api_routes, operator_routes, page_routes, voucher_routes
 from order_processing.service.feed import OrderFeed
+from order_processing.service.merchant_pages import MerchantPages
+from order_processing.service.merchants import Merchants
 from order_processing.service.metrics import Metrics, VoucherTimes
 from order_processing.service.operator_api import OperatorApi
 from order_processing.service.operators import Operators
@@ -20,7 +22,11 @@ from order_processing.service.sessions import Seal
 from order_processing.service.settings import Settings
 from order_processing.service.shop_api import ShopApi
 from order_processing.service.sweep import Sweep
+from order_processing.service.throttle import Throttle
 from order_processing.service.upkeep_api import UpkeepApi
+from order_processing.service.voucher_api import OperatorVoucherApi, VoucherApi
+from order_processing.service.voucher_desk import VoucherDesk
+from order_processing.service.wallet import Wallet
 from order_processing.serving import bind, serve
 from order_processing.stores import SqliteOrderStore
 
@@ -55,15 +61,30 @@ def assemble(
     store.listen(voucher_times.changed)
     placing = Placing(services, metrics, relay.wake)
     pages = Pages(services.clock, services.voucher_secret)
+    wallet = Wallet(services, pages)
     rooms = (
         OrdersApi(services, placing, feed, pages),
-        ShopApi(store, placing, pages, services.ids),
+        ShopApi(store, placing, pages, wallet, services.ids),
         UpkeepApi(store, pages, metrics),
     )
+    throttle = Throttle(services.clock.now)
+    merchants = Merchants(settings.merchants_file, Seal(services.voucher_secret, "merchant"), services.clock, throttle)
+    desk = VoucherDesk(services, throttle)
     seal = Seal(services.voucher_secret, "operator")
     operators = Operators(settings.operator_token_file.read_bytes(), seal, services.clock)
     operator = OperatorApi(services, operators)
-    router = Router((*api_routes(*rooms), *page_routes(*rooms), *operator_routes(operator)))
+    router = Router(
+        (
+            *api_routes(*rooms, VoucherApi(desk, merchants)),
+            *page_routes(*rooms),
+            *operator_routes(operator),
+            *voucher_routes(
+                wallet,
+                MerchantPages(desk, merchants, pages, services.ids),
+                OperatorVoucherApi(services, operators),
+            ),
+        )
+    )
     app = OrderServiceApp(router, settings.hosts, pages.problem)
     sweep = Sweep(store, notification_of, services.clock, settings.sweep_seconds)
     return OrderService(app, feed, relay, sweep, voucher_times)

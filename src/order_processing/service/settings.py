@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         orders_socket: ``ORDERS_SOCKET``, where functions send their commits.
         voucher_key_file: ``VOUCHER_KEY_FILE``, made when there is none.
         operator_token_file: ``OPERATOR_TOKEN_FILE``, likewise; by default beside the voucher key.
+        merchants_file: ``MERCHANTS_FILE``, the merchants' token hashes; by default beside the voucher key.
         topic_arn: ``ORDER_NOTIFICATIONS_TOPIC_ARN``.
         demo_catalogue: ``DEMO_CATALOGUE`` is not empty: offers to try things with are added if they are missing.
         sweep_seconds: ``SWEEP_SECONDS``: after so long without a claim an order is announced again.
@@ -36,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     orders_socket: Path
     voucher_key_file: Path
     operator_token_file: Path
+    merchants_file: Path
     topic_arn: str
     demo_catalogue: bool
     sweep_seconds: float
@@ -61,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 operator_token_file=Path(
                     environment.get("OPERATOR_TOKEN_FILE")
                     or Path(environment["VOUCHER_KEY_FILE"]).with_name("operator.token")
+                ),
+                merchants_file=Path(
+                    environment.get("MERCHANTS_FILE")
+                    or Path(environment["VOUCHER_KEY_FILE"]).with_name("merchants.json")
                 ),
                 topic_arn=environment["ORDER_NOTIFICATIONS_TOPIC_ARN"],
                 demo_catalogue=bool(environment.get("DEMO_CATALOGUE")),

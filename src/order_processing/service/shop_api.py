@@ -14,6 +14,7 @@ from order_processing.service.problems import Problem, ProblemError, field_probl
 from order_processing.service.router import Request
 from order_processing.service.sandbox import OfferForm
 from order_processing.service.views import OfferView, offer_view
+from order_processing.service.wallet import Wallet
 from order_processing.stores import OrderStore
 
 FILTERS = ("city", "category")
@@ -22,10 +23,11 @@ FILTERS = ("city", "category")
 class ShopApi:
     """Handlers of offers, their pages and the buy form."""
 
-    def __init__(self, store: OrderStore, placing: Placing, pages: Pages, ids: Ids) -> None:
+    def __init__(self, store: OrderStore, placing: Placing, pages: Pages, wallet: Wallet, ids: Ids) -> None:
         self._store = store
         self._placing = placing
         self._pages = pages
+        self._wallet = wallet
         self._ids = ids
 
     async def offers(self, request: Request) -> Reply:
@@ -51,7 +53,9 @@ class ShopApi:
         except ProblemError as error:
             self._placing.refused(error)
             return self._pages.offer(self._offer(request), again(form, error, self._ids.order_id()), error)
-        return Reply(303, b"", headers=((b"location", b"/orders/" + placed.order.order_id.encode()),))
+        order_id = placed.order.order_id
+        kept = (b"set-cookie", self._wallet.with_order(request.scope, order_id))
+        return Reply(303, b"", headers=((b"location", b"/orders/" + order_id.encode()), kept))
 
     def _offers(self, chosen: dict[str, str]) -> list[OfferView]:
         _demand_known(chosen, "city", list(CITIES))

@@ -78,6 +78,11 @@ def duration(milliseconds: int) -> str:
     return f"{minutes} min {rest} s"
 
 
+def instant(at: float, time_zone: str) -> str:
+    """``3 May 2026, 14:02 CDT``: an instant as clocks in *time_zone* show it."""
+    return f"{datetime.fromtimestamp(at, ZoneInfo(time_zone)):%-d %B %Y, %H:%M %Z}"
+
+
 def ordered_at(order: Order) -> str:
     """When the order was placed, as clocks in its city showed it."""
     return f"{datetime.fromtimestamp(order.created_at, ZoneInfo(order.time_zone)):%-d %B %Y, %H:%M:%S %Z}"
@@ -86,6 +91,11 @@ def ordered_at(order: Order) -> str:
 def valid_until(voucher: VoucherView) -> str:
     """The last day a voucher can be used, in its city."""
     return f"{datetime.fromtimestamp(voucher.expires_at, ZoneInfo(voucher.time_zone)):%A, %-d %B %Y}"
+
+
+def worth(voucher: VoucherView, now: float) -> str:
+    """How a voucher stands: ``issued``, ``redeemed``, ``revoked`` as stored, or ``expired``."""
+    return "expired" if voucher.state == "issued" and now >= voucher.expires_at + 1 else voucher.state
 
 
 def spoken(state: StepState) -> str:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from order_processing.domain import Category, NewOrder, OfferKind, OrderStatus, Pipeline
-from order_processing.service import requests, views
+from order_processing.service import requests, views, voucher_desk
 from order_processing.service.app import api_routes
 from order_processing.service.problems import Problem
 
@@ -26,7 +26,7 @@ class AnyHandlers:
 
 def test_every_route_is_described_and_nothing_else() -> None:
     rooms: Any = AnyHandlers()
-    routes = {(route.path, route.method.lower()) for route in api_routes(rooms, rooms, rooms)}
+    routes = {(route.path, route.method.lower()) for route in api_routes(rooms, rooms, rooms, rooms)}
 
     assert {(path, method) for path, methods in API["paths"].items() for method in methods} == routes
 
@@ -41,6 +41,7 @@ def test_every_route_is_described_and_nothing_else() -> None:
         ("Shipment", views.ShipmentView),
         ("TimelineEntry", views.TimelineView),
         ("Offer", views.OfferView),
+        ("VoucherCard", voucher_desk.VoucherCard),
     ],
 )
 def test_schemas_have_the_fields_that_are_sent(schema: str, shape: type[msgspec.Struct]) -> None:
