@@ -1,10 +1,13 @@
 """From a Task's ``Resource`` to an effect."""
 
+from expeditor.integrations.endpoints import Endpoints, NoEndpointError, endpoint_variable
+from expeditor.integrations.http_tasks import HttpSettings, HttpTasks
 from expeditor.integrations.invoke import Invoker
 from expeditor.integrations.nested import ClosedExecution, Executions, StartedExecution, StartRequest
+from expeditor.integrations.pool import CallPool
 from expeditor.integrations.publish import Publisher
-from expeditor.integrations.resources import Integrations, TaskStarter
-from expeditor.integrations.sdk import Endpoints, SdkTasks
+from expeditor.integrations.resources import Integrations, Outside, TaskStarter
+from expeditor.integrations.sdk import SdkTasks
 from expeditor.integrations.tasks import (
     Cancel,
     Failed,
@@ -18,15 +21,20 @@ from expeditor.integrations.tasks import (
 )
 
 __all__ = [
+    "CallPool",
     "Cancel",
     "ClosedExecution",
     "Endpoints",
     "Executions",
     "Failed",
     "Handler",
+    "HttpSettings",
+    "HttpTasks",
     "Integrations",
     "Invoker",
+    "NoEndpointError",
     "Outcome",
+    "Outside",
     "Pattern",
     "Publisher",
     "Report",
@@ -37,4 +45,5 @@ __all__ = [
     "Succeeded",
     "TaskRequest",
     "TaskStarter",
+    "endpoint_variable",
 ]

@@ -82,7 +82,7 @@ class Endpoints:
 
     @property
     def credentials(self) -> tuple[str, str, str | None]:
-        """Access key, secret key and session token. A node without any signs with made-up ones, as its own API takes."""
+        """Access key, secret key and session token; made-up ones, which the node's API takes, if there are none."""
         return (
             self.environment.get("AWS_ACCESS_KEY_ID") or "expeditor",
             self.environment.get("AWS_SECRET_ACCESS_KEY") or "expeditor",

@@ -12,11 +12,11 @@ import msgspec
 from expeditor.clock import Clock
 from expeditor.errors import ServiceError
 from expeditor.integrations.metadata import http_date, sdk_metadata
+from expeditor.integrations.naming import exception_name
 from expeditor.integrations.tasks import Cancel, Failed, Pattern, Report, Submitted, Succeeded, TaskRequest, bounded
 from expeditor.payloads import JSONValue, decode, encode
 
 _SERVICE = "states"
-_NO_REQUEST = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class NestedExecutions:
         def started(future: "asyncio.Future[StartedExecution]") -> None:
             error = None if future.cancelled() else future.exception()
             if error is not None:
-                report(_refused(error))
+                report(_refused(error, request))
             elif not future.cancelled():
                 then(future.result())
 
@@ -178,7 +178,7 @@ def _finish(future: "asyncio.Future[ClosedExecution]", request: TaskRequest, rep
         return
     error = future.exception()
     if error is not None:
-        report(_refused(error))
+        report(_refused(error, request))
         return
     closed = future.result()
     is_parsed = request.resource.endswith(Pattern.SYNC_2)
@@ -215,11 +215,12 @@ def _problem(fields: JSONValue) -> str | None:
     return "The field 'StateMachineArn' is required but was missing"
 
 
-def _refused(error: BaseException) -> Failed:
+def _refused(error: BaseException, request: TaskRequest) -> Failed:
     code = error.code if isinstance(error, ServiceError) else "ServiceUnavailable"
+    request_id = _stable_uuid(request, "request")
     return Failed(
-        f"StepFunctions.{code}Exception",
-        f"{error} (Service: AWSStepFunctions; Status Code: 400; Error Code: {code}; Request ID: {_NO_REQUEST};"
+        f"StepFunctions.{exception_name(code)}",
+        f"{error} (Service: AWSStepFunctions; Status Code: 400; Error Code: {code}; Request ID: {request_id};"
         " Proxy: null)",
     )
 

@@ -87,7 +87,7 @@ class CallPool:
 def _made(call: _Call) -> Outcome:
     try:
         return call.work()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # The edge of a thread: whatever a call raises is the failure of its one task, never the end of the thread.
         _log.exception("a call to a service ended unexpectedly")
         return Failed("States.Runtime", f"The call could not be made: {error}")

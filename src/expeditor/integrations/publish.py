@@ -1,13 +1,21 @@
-"""``arn:aws:states:::sns:publish``."""
+"""``arn:aws:states:::sns:publish``: to the node's own topics, else to where the environment says SNS is."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Protocol
 
 from expeditor.clock import Clock
 from expeditor.errors import ServiceError
 from expeditor.integrations.metadata import http_date, sdk_metadata
-from expeditor.integrations.tasks import Cancel, Failed, Report, Succeeded, TaskRequest
+from expeditor.integrations.naming import exception_name
+from expeditor.integrations.tasks import Cancel, Failed, Handler, Report, Succeeded, TaskRequest
 from expeditor.payloads import JSONValue, encode
+
+_NO_TOPIC = frozenset({"NotFound", "NotFoundException", "InvalidParameter", "InvalidParameterException"})
+"""Refusals that may only say that the topic is another endpoint's."""
+
+_STATUS: Mapping[str, int] = {"NotFound": 404, "NotFoundException": 404, "ServiceUnavailable": 503}
+_NO_REQUEST = "00000000-0000-0000-0000-000000000000"
 
 
 class Publisher(Protocol):
@@ -26,24 +34,36 @@ class Publisher(Protocol):
 
 
 class TopicTasks:
-    """Publishing from a Task state."""
+    """Publishing from a Task state.
 
-    def __init__(self, topics: Publisher, clock: Clock) -> None:
+    Args:
+        elsewhere: publishes what the node's own topics do not take; None when there is nowhere else.
+    """
+
+    def __init__(self, topics: Publisher, clock: Clock, elsewhere: Handler | None = None) -> None:
         self._topics = topics
         self._clock = clock
+        self._elsewhere = elsewhere
 
     def publish(self, request: TaskRequest, report: Report) -> Cancel | None:
-        """The task ends when the message is on disk."""
+        """The task ends when the message is on disk, or the other endpoint has answered."""
         fields = request.parameters
         if not isinstance(fields, dict) or "Message" not in fields:
             report(Failed("States.Runtime", "The field 'Message' is required but was missing"))
             return None
+        if self._elsewhere is not None and "TopicArn" not in fields:
+            return self._elsewhere(request, report)
 
         def finish(future: "asyncio.Future[str]") -> None:
             if future.cancelled():
                 return
             error = future.exception()
-            report(_refused(error) if error is not None else Succeeded(self._answer(future.result())))
+            if error is None:
+                report(Succeeded(self._answer(future.result())))
+            elif self._elsewhere is not None and isinstance(error, ServiceError) and error.code in _NO_TOPIC:
+                self._elsewhere(request, report)
+            else:
+                report(_refused(error))
 
         message = fields["Message"]
         text = message if isinstance(message, str) else encode(message).decode()
@@ -61,4 +81,8 @@ class TopicTasks:
 
 def _refused(error: BaseException) -> Failed:
     code = error.code if isinstance(error, ServiceError) else "ServiceUnavailable"
-    return Failed(f"SNS.{code}", f"{error} (Service: AmazonSNS; Status Code: 400; Error Code: {code})")
+    return Failed(
+        f"SNS.{exception_name(code)}",
+        f"{error} (Service: AmazonSNS; Status Code: {_STATUS.get(code, 400)}; Error Code: {code};"
+        f" Request ID: {_NO_REQUEST}; Proxy: null)",
+    )

@@ -1,15 +1,22 @@
 """The table from a Task's ``Resource`` to the integration that performs it."""
 
+import re
+from dataclasses import dataclass
 from typing import Protocol
 
 from expeditor.clock import Clock
+from expeditor.integrations.endpoints import Endpoints
+from expeditor.integrations.http_tasks import HttpTasks
 from expeditor.integrations.invoke import Invoker, LambdaTasks
 from expeditor.integrations.nested import Executions, NestedExecutions
+from expeditor.integrations.pool import CallPool
 from expeditor.integrations.publish import Publisher, TopicTasks
 from expeditor.integrations.sdk import SdkTasks
 from expeditor.integrations.tasks import Cancel, Handler, Pattern, Report, TaskRequest, refuse_unknown, until_callback
 
-_OPTIMISED = "arn:aws:states:::"
+_SERVICE = re.compile(r"arn:aws[a-z-]*:states:[^:]*:[^:]*:(?!activity:)(.+)")
+_FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:")
+_PUBLISH = "sns:publish"
 
 
 class TaskStarter(Protocol):
@@ -32,13 +39,28 @@ class TaskStarter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What tasks reach outside the node.
+
+    Attributes:
+        endpoints: where AWS services are.
+        http: calls HTTP APIs, where the node may.
+        pool: the threads that both make their calls on.
+    """
+
+    endpoints: Endpoints
+    http: HttpTasks
+    pool: CallPool
+
+
 class Integrations:
     """Performs tasks.
 
     Args:
         functions: runs functions.
         topics: publishes, where the node has topics.
-        services: calls AWS services, where the node has endpoints for them.
+        outside: what is reached outside the node; None for nothing.
     """
 
     def __init__(
@@ -46,15 +68,17 @@ class Integrations:
         functions: Invoker,
         clock: Clock,
         topics: Publisher | None = None,
-        services: SdkTasks | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self._clock = clock
         self._functions = LambdaTasks(functions, clock)
         self._table: dict[str, Handler] = _with_callback("lambda:invoke", self._functions.invoke)
+        self._outside = outside
+        self._sdk = None if outside is None else SdkTasks(outside.endpoints, outside.pool)
+        if outside is not None:
+            self._table["http:invoke"] = outside.http.invoke
         if topics is not None:
-            self._table |= _with_callback("sns:publish", TopicTasks(topics, clock).publish)
-        self._services = services
-        self._call_function = self._functions.call_function
+            self._table |= _with_callback(_PUBLISH, TopicTasks(topics, clock, self._publish_elsewhere()).publish)
 
     def attach(self, executions: Executions) -> None:
         """See TaskStarter."""
@@ -71,16 +95,27 @@ class Integrations:
         """See TaskStarter."""
         return self._handler(resource) is not refuse_unknown
 
-    def _handler(self, resource: str) -> Handler:
-        if resource.startswith("arn:aws:lambda:"):
-            return self._call_function
-        if resource.startswith(_OPTIMISED):
-            name = resource[len(_OPTIMISED) :]
-            return self._table.get(name) or self._service(name) or refuse_unknown
-        return refuse_unknown
+    def close(self) -> None:
+        """Calls to services outside that are under way are forgotten; after a restart they are made again."""
+        if self._outside is not None:
+            self._outside.pool.close()
 
-    def _service(self, name: str) -> Handler | None:
-        return self._services.handler(name) if self._services is not None else None
+    def _handler(self, resource: str) -> Handler:
+        if _FUNCTION.match(resource):
+            return self._functions.call_function
+        match = _SERVICE.fullmatch(resource)
+        if match is None:
+            return refuse_unknown
+        name = match[1]
+        return self._table.get(name) or self._outside_handler(name) or refuse_unknown
+
+    def _outside_handler(self, name: str) -> Handler | None:
+        return None if self._sdk is None else self._sdk.handler(name)
+
+    def _publish_elsewhere(self) -> Handler | None:
+        if self._outside is None or not self._outside.endpoints.has_elsewhere("SNS"):
+            return None
+        return self._outside_handler(_PUBLISH)
 
 
 def _with_callback(service: str, handler: Handler) -> dict[str, Handler]:

@@ -83,8 +83,11 @@ def bounded(output: bytes, resource: str) -> Outcome:
     Args:
         resource: what the message names: a function ARN, or the service of an optimised integration.
     """
-    if len(output) <= PAYLOAD_BYTES_MAX:
-        return Succeeded(output)
+    return Succeeded(output) if len(output) <= PAYLOAD_BYTES_MAX else too_large(resource)
+
+
+def too_large(resource: str) -> Failed:
+    """The failure AWS reports when a task's result is larger than 256 KiB."""
     return Failed(
         "States.DataLimitExceeded",
         f"The state/task '{resource}' returned a result with a size exceeding the maximum number of bytes service"
