@@ -4,13 +4,13 @@ from typing import Any
 
 import click
 
-from expeditor.cli.clients import shop
-from expeditor.cli.output import CommandError, output_option, say, show, show_rows
+from expeditor.cli.output import CommandError, ExitCode, output_option, say, show, show_rows
 from expeditor.cli.releasing import (
     Instant,
     author,
     flag_store,
     observations,
+    operator_orders,
     refusals_told,
     target_of,
     traffic,
@@ -183,12 +183,14 @@ def history(limit: int, output: str) -> None:
 @output_option
 def explain(order_id: str, output: str) -> None:
     """Why an order got its pipeline and its release: rule, bucket, salt, instant, as recorded on it."""
-    order = shop().get(f"/orders/{order_id}")
+    found = operator_orders()({"order_id": order_id})
+    if not found:
+        raise CommandError(f"there is no order {order_id!r}", ExitCode.NOT_FOUND)
     with refusals_told():
         flags = flag_store().read()
     rows = [
         {**each, "salt": flags.flags[each["experiment"]].salt if each["experiment"] in flags.flags else None}
-        for each in order["assignments"]
+        for each in found[0]["assignments"]
     ]
     show_rows(rows, ("experiment", "variant", "rule", "bucket", "salt", "at"), output)
 

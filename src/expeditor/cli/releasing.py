@@ -4,7 +4,7 @@ import contextlib
 import getpass
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -115,7 +115,12 @@ def target_of(segment: str | None, from_at: float | None, until_at: float | None
 
 
 def observations() -> OperatorObservations:
-    """Orders as operators see them, with the token that only they can read.
+    """What becomes of orders, as operators see it; see ``operator_orders``."""
+    return OperatorObservations(operator_orders())
+
+
+def operator_orders() -> Callable[[Mapping[str, object]], Any]:
+    """Asks the shop for rows of orders, with the token that only operators can read.
 
     Raises:
         CommandError: the token cannot be read.
@@ -132,7 +137,7 @@ def observations() -> OperatorObservations:
         words = "&".join(f"{name}={value}" for name, value in query.items())
         return client.request("GET", f"/operator/orders?{words}", None, headers)
 
-    return OperatorObservations(fetch)
+    return fetch
 
 
 def wanted_release(path: Path, version: str | None, parameters: Mapping[str, str]) -> WantedRelease:

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
-from order_processing.domain import Order, OrderStatus, Pipeline
+from order_processing.domain import Assignment, Order, OrderStatus, Pipeline
 from order_processing.operations import Services
 from order_processing.service.http import JSON, Reply
 from order_processing.service.operators import Operators
@@ -15,7 +15,7 @@ from order_processing.stores import OrderFilter
 LIMIT_USUAL = 100
 LIMIT_MAX = 1_000
 Kind = TypeVar("Kind", OrderStatus, Pipeline)
-_FIELDS = ("status", "pipeline", "since", "limit")
+_FIELDS = ("order_id", "status", "pipeline", "since", "limit")
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +24,7 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         completed_at: when its vouchers were issued or its goods sent, None before.
         attempts: starts per pipeline.
+        assignments: both A/B decisions, as they were made.
     """
 
     order_id: str
@@ -42,6 +43,7 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     attempts: dict[str, int]
     problem: str
+    assignments: tuple[Assignment, ...]
 
 
 class OperatorApi:
@@ -55,22 +57,27 @@ class OperatorApi:
     async def orders(self, request: Request) -> Reply:
         """``GET /operator/orders``: orders by their last change, newest first.
 
-        Query: ``status``, ``pipeline``, ``since`` (seconds since the epoch), ``limit`` (at most 1000).
+        Query: ``order_id``, which leaves one at most; or ``status``, ``pipeline``, ``since`` (seconds since the epoch),
+        ``limit`` (at most 1000).
         """
         self._operators.demand_token(request)
         query = request.query(_FIELDS)
+        if "order_id" in query:
+            order = self._store.order(query["order_id"])
+            return Reply(200, self._encode([] if order is None else [row_of(order)]), JSON)
         wanted = OrderFilter(
-            status=_chosen(OrderStatus, query, "status"),
-            pipeline=_chosen(Pipeline, query, "pipeline"),
+            status=chosen(OrderStatus, query, "status"),
+            pipeline=chosen(Pipeline, query, "pipeline"),
             newest_first=True,
-            limit=int(_number(query, "limit", LIMIT_USUAL, LIMIT_MAX)),
+            limit=int(number(query, "limit", LIMIT_USUAL, LIMIT_MAX)),
         )
-        since = _number(query, "since", 0, float("inf"))
-        rows = [_row(order) for order in self._store.orders(wanted) if order.updated_at >= since]
+        since = number(query, "since", 0, float("inf"))
+        rows = [row_of(order) for order in self._store.orders(wanted) if order.updated_at >= since]
         return Reply(200, self._encode(rows), JSON)
 
 
-def _row(order: Order) -> OrderRow:
+def row_of(order: Order) -> OrderRow:
+    """An order as operators list it."""
     completed = [entry.at for entry in order.timeline if entry.event == OrderStatus.COMPLETED.value]
     events = {entry.event for entry in order.timeline}
     return OrderRow(
@@ -90,10 +97,16 @@ def _row(order: Order) -> OrderRow:
         epoch=order.owner.epoch,
         attempts=order.attempts,
         problem=order.problem,
+        assignments=order.assignments,
     )
 
 
-def _chosen(kind: type[Kind], query: dict[str, str], name: str) -> Kind | None:
+def chosen(kind: type[Kind], query: dict[str, str], name: str) -> Kind | None:
+    """A query's field as one of a closed set, None when it is not there.
+
+    Raises:
+        ProblemError: it is none of them.
+    """
     if name not in query:
         return None
     try:
@@ -103,7 +116,12 @@ def _chosen(kind: type[Kind], query: dict[str, str], name: str) -> Kind | None:
         raise _bad(name, f"is one of {known}") from None
 
 
-def _number(query: dict[str, str], name: str, usual: float, most: float) -> float:
+def number(query: dict[str, str], name: str, usual: float, most: float) -> float:
+    """A query's field as a number between 0 and *most*, *usual* when it is not there.
+
+    Raises:
+        ProblemError: it is none.
+    """
     text = query.get(name, "")
     if not text:
         return usual

@@ -35,6 +35,17 @@ async def test_since_leaves_out_what_has_not_changed(shop: Shop) -> None:
     assert len(rows) == 1
 
 
+async def test_one_order_is_shown_with_its_decisions(shop: Shop) -> None:
+    order_id = (await shop.order("k-1")).json["order_id"]
+    await shop.order("k-2")
+
+    (row,) = (await shop.get(f"/operator/orders?order_id={order_id}", authorization=token(shop))).json
+
+    assert row["order_id"] == order_id
+    assert [(each["experiment"], each["variant"]) for each in row["assignments"]] == [("pipeline", "instant")]
+    assert (await shop.get("/operator/orders?order_id=nobody", authorization=token(shop))).json == []
+
+
 @pytest.mark.parametrize("query", ["status=lost", "limit=0x", "limit=100000", "since=-1", "colour=red"])
 async def test_a_query_that_makes_no_sense_is_refused(shop: Shop, query: str) -> None:
     answer = await shop.get(f"/operator/orders?{query}", authorization=token(shop))
