@@ -191,6 +191,12 @@ def completed(order: Order, at: float) -> Order:
     return advanced(changed(order, vouchers=issued, problem=""), OrderStatus.COMPLETED, at)
 
 
+def partly_delivered(order: Order, units: tuple[int, ...], at: float) -> Order:
+    """*order* of which only *units* were delivered and paid."""
+    detail = f"{len(units)} of {order.quantity} units"
+    return advanced(changed(order, problem=""), OrderStatus.PARTIALLY_FULFILLED, at, detail)
+
+
 def ended(order: Order, outcome: OrderStatus, at: float, reason: str) -> Order:
     """*order* given up: none of its vouchers will ever be shown."""
     revoked = tuple(changed(each, state=VoucherState.REVOKED) for each in order.vouchers)

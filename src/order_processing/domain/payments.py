@@ -1,6 +1,6 @@
 """The ledger of payment attempts; every total is computed from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 import msgspec
@@ -23,9 +23,11 @@ class Outcome(Enum):
     DECLINED = "declined"
     ABSENT = "absent"
     """A look-up showed that the provider never received it."""
+    EXPIRED = "expired"
+    """An authorisation that had succeeded, and was given back by the provider before its money was taken."""
 
 
-class PaymentAttempt(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing asked of the payment provider, recorded before it was asked.
 
     Attributes:
@@ -35,6 +37,10 @@ class PaymentAttempt(msgspec.Struct, frozen=True, kw_only=True):
         settled_at: when its outcome became known.
         answered: the provider answered last time, so nothing is under way though the outcome is unknown.
         detail: the provider's decline code or what was heard last.
+        expires_at: when the provider gives an authorisation back by itself; None when it did not say.
+        units: the units it is about, counted from 1; () for the whole order, or for none in particular.
+        request: who asked for a refund: the caller's key, ``UNDO`` or ``PROVIDER``.
+        reason: why, in the words of whoever asked.
     """
 
     purpose: Purpose
@@ -47,7 +53,17 @@ class PaymentAttempt(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: float | None = None
     answered: bool = False
     detail: str = ""
+    expires_at: float | None = None
+    units: tuple[int, ...] = ()
+    request: str = ""
+    reason: str = ""
 
+
+UNDO = "undo"
+"""``request`` of a refund that nobody asked for: the order it was taken for is dead, or it was taken twice."""
+
+PROVIDER = "provider"
+"""``request`` of a refund that was made at the provider, past this system."""
 
 Ledger = tuple[PaymentAttempt, ...]
 
@@ -65,6 +81,26 @@ def attempt_key(order_id: str, purpose: Purpose, epoch: int, ledger: Ledger) -> 
 def unresolved(ledger: Ledger, purpose: Purpose) -> PaymentAttempt | None:
     """The attempt whose outcome must be looked up before another one is made."""
     return next((a for a in ledger if a.purpose is purpose and a.outcome is Outcome.UNKNOWN), None)
+
+
+def attempt_of(ledger: Ledger, key: str) -> PaymentAttempt | None:
+    """The attempt with this key."""
+    return next((attempt for attempt in ledger if attempt.key == key), None)
+
+
+_LATER: Mapping[Outcome, frozenset[Outcome]] = {
+    Outcome.UNKNOWN: frozenset(Outcome),
+    Outcome.ABSENT: frozenset({Outcome.SUCCEEDED}),
+    Outcome.DECLINED: frozenset({Outcome.SUCCEEDED}),
+    Outcome.SUCCEEDED: frozenset({Outcome.EXPIRED}),
+    Outcome.EXPIRED: frozenset(),
+}
+"""What may still be learnt of an attempt; a provider may be late, it does not take back what it did."""
+
+
+def is_news(known: PaymentAttempt, heard: PaymentAttempt) -> bool:
+    """Whether *heard* says more of the same attempt than *known*; what comes late or twice does not."""
+    return heard != known and heard.outcome in _LATER[known.outcome]
 
 
 def with_attempt(ledger: Ledger, attempt: PaymentAttempt) -> Ledger:
@@ -104,3 +140,37 @@ def open_authorizations(ledger: Ledger) -> tuple[PaymentAttempt, ...]:
         and attempt.outcome is Outcome.SUCCEEDED
         and attempt.provider_reference not in closed
     )
+
+
+def lapsed_authorizations(ledger: Ledger, now: float) -> tuple[PaymentAttempt, ...]:
+    """Open authorisations that the provider should have given back by now."""
+    return tuple(each for each in open_authorizations(ledger) if each.expires_at is not None and each.expires_at <= now)
+
+
+def refundable_minor(ledger: Ledger, provider_reference: str | None = None) -> int:
+    """What may still be paid back, of one payment or of all: refunds under way count as made."""
+    under_way = sum(
+        attempt.amount_minor
+        for attempt in ledger
+        if attempt.purpose is Purpose.REFUND
+        and attempt.outcome is Outcome.UNKNOWN
+        and provider_reference in (None, attempt.provider_reference)
+    )
+    captured = total_minor(ledger, Purpose.CAPTURE, provider_reference)
+    return captured - total_minor(ledger, Purpose.REFUND, provider_reference) - under_way
+
+
+def refund_parts(ledger: Ledger, amount_minor: int) -> tuple[tuple[str, int], ...]:
+    """Which payments an amount is paid back from: (provider reference, minor units), the first captured first.
+
+    Args:
+        amount_minor: 1 to ``refundable_minor(ledger)``.
+    """
+    assert 1 <= amount_minor <= refundable_minor(ledger)
+    parts = []
+    for reference in dict.fromkeys(each.provider_reference for each in ledger if each.purpose is Purpose.CAPTURE):
+        part = min(amount_minor, refundable_minor(ledger, reference))
+        if part > 0:
+            parts.append((reference, part))
+            amount_minor -= part
+    return tuple(parts)

@@ -1,6 +1,5 @@
-"""Money: authorise, capture, void. An attempt is recorded before it is made, and an unknown one is looked up first."""
+"""Money of an order that is under way: authorise, capture, void, by its owner alone."""
 
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from order_processing.domain import (
@@ -10,49 +9,39 @@ from order_processing.domain import (
     Outcome,
     PaymentAttempt,
     Purpose,
-    advanced,
     attempt_key,
     changed,
-    completed,
-    ended,
-    is_waiting,
+    lapsed_authorizations,
     open_authorizations,
     total_minor,
+    unit_shares,
     unresolved,
     with_payment,
 )
-from order_processing.errors import RefusedError, TransientError
+from order_processing.errors import RefusedError
 from order_processing.gateways import (
+    AUTHORIZATION_EXPIRED,
     Absent,
-    Authorization,
     Declined,
     ProviderStatus,
     Result,
     Succeeded,
     Unknown,
 )
-from order_processing.operations.context import Change, Services, Step, change_owned
-from order_processing.stores import ReleaseHold, SettleHold
-
-
-class PaymentDeclinedError(RefusedError):
-    """The provider said no."""
-
-    def __init__(self, order_id: str, purpose: Purpose, code: str) -> None:
-        super().__init__(f"{purpose.value} of order {order_id} was declined ({code}); the customer may pay otherwise")
-        self.order_id = order_id
-        self.purpose = purpose
-        self.code = code
-
-
-class PaymentUnknownError(TransientError):
-    """The provider has not said what became of an attempt; the next call looks it up first."""
-
-    def __init__(self, order_id: str, purpose: Purpose, reason: str) -> None:
-        super().__init__(f"{purpose.value} of order {order_id} has an unknown outcome ({reason}); try again later")
-        self.order_id = order_id
-        self.purpose = purpose
-        self.reason = reason
+from order_processing.operations.attempts import (
+    PaymentDeclinedError,
+    PaymentUnknownError,
+    demand_success,
+    find,
+    heard_of,
+    learning,
+    look_up,
+    send,
+)
+from order_processing.operations.breaking import demand_not_held
+from order_processing.operations.consequences import delivered
+from order_processing.operations.context import Change, Services, change_owned
+from order_processing.stores import SettleHold
 
 
 class PaymentMissingError(RefusedError):
@@ -64,46 +53,63 @@ class PaymentMissingError(RefusedError):
 
 
 def authorize(services: Services, order_id: str, epoch: int) -> Order:
-    """Reserves the order's amount on the customer's card, once.
+    """Reserves the order's amount on the customer's card, once; again when the reservation has run out.
 
     Raises:
         PaymentDeclinedError: the order is declined, its stock given back.
         PaymentUnknownError: nothing is known yet.
+        PaymentHeldError: the provider is not asked at present.
         IllegalTransitionError: the order is not cleared.
     """
     order = settle_unknown(services, order_id, epoch, Purpose.AUTHORIZE)
     if order.status is OrderStatus.DECLINED:
         raise PaymentDeclinedError(order_id, Purpose.AUTHORIZE, order.problem)
+    order = _without_lapsed(services, order, epoch)
     if open_authorizations(order.payments) or total_minor(order.payments, Purpose.CAPTURE):
         return order
     _demand_status(order, OrderStatus.CLEARED, OrderStatus.AUTHORIZED)
     return _attempt(services, order, epoch, Purpose.AUTHORIZE)
 
 
-def capture(services: Services, order_id: str, epoch: int) -> Order:
+def capture(services: Services, order_id: str, epoch: int, *, units: tuple[int, ...] = ()) -> Order:
     """Takes the money for what was prepared; with it, in one transaction, vouchers are issued and the order completes.
+
+    A reservation that has run out meanwhile is made once more.
+
+    Args:
+        units: numbers of the units, from 1, that were delivered when not all were: only their share is taken, the
+            rest of the reservation goes back, and the order is partially fulfilled.
 
     Raises:
         PaymentDeclinedError: the money could not be taken; release the order.
         PaymentUnknownError: nothing is known yet.
+        PaymentHeldError: the provider is not asked at present.
         PaymentMissingError: it was not authorised.
         IllegalTransitionError: nothing was prepared.
     """
     order = settle_unknown(services, order_id, epoch, Purpose.CAPTURE)
     if total_minor(order.payments, Purpose.CAPTURE):
-        return order
+        return _finished(services, order, epoch)
     _demand_status(order, OrderStatus.FULFILLING, OrderStatus.COMPLETED)
+    order = _renewed(services, order, epoch)
     if not open_authorizations(order.payments):
         raise PaymentMissingError(order_id)
-    return _attempt(services, order, epoch, Purpose.CAPTURE)
+    partly = () if len(units) == order.quantity else units
+    try:
+        return _attempt(services, order, epoch, Purpose.CAPTURE, partly)
+    except PaymentDeclinedError as error:
+        if error.code != AUTHORIZATION_EXPIRED:
+            raise
+    order = _renewed(services, order, epoch, surely=True)
+    return _attempt(services, order, epoch, Purpose.CAPTURE, partly)
 
 
 def void(services: Services, order_id: str, epoch: int) -> Order:
     """Gives back every reservation that is open, also one of which we had not heard; money taken is not touched.
 
     Raises:
-        PaymentUnknownError: nothing is known yet.
-        PaymentDeclinedError: the provider refuses to give it back, which is for a person to solve.
+        PaymentUnknownError, PaymentHeldError: nothing is known yet.
+        PaymentDeclinedError: the provider refuses to give it back, which is for a person to solve; an alert says so.
     """
     for purpose in (Purpose.AUTHORIZE, Purpose.CAPTURE):
         with suppress(PaymentDeclinedError):  # what was declined need not be given back
@@ -124,15 +130,15 @@ def settle_unknown(
 
     Raises:
         StaleOwnerError: the order has another owner.
-        PaymentDeclinedError, PaymentUnknownError: as for the attempt itself.
+        PaymentDeclinedError, PaymentUnknownError, PaymentHeldError: as for the attempt itself.
     """
     order = change_owned(services, order_id, epoch, lambda _: None)
     attempt = unresolved(order.payments, purpose)
     if attempt is None:
         return order
-    found = _look_up(services, order, attempt)
+    found = look_up(services, order, attempt)
     if isinstance(found, Absent) and send_again and not attempt.answered:
-        found = _send(services, order, attempt)
+        found = send(services, order, attempt)
     return _settle(services, order, epoch, attempt, found)
 
 
@@ -142,15 +148,20 @@ def _demand_status(order: Order, status: OrderStatus, to: OrderStatus) -> None:
         raise IllegalTransitionError(order.order_id, order.status, to)
 
 
-def _attempt(services: Services, order: Order, epoch: int, purpose: Purpose) -> Order:
+def _attempt(services: Services, order: Order, epoch: int, purpose: Purpose, units: tuple[int, ...] = ()) -> Order:
     """Records what is about to be asked, asks, records the answer."""
-    begun = _begin(services, order, epoch, purpose)
+    demand_not_held(services)
+    begun = _begin(services, order, epoch, purpose, units)
     attempt = unresolved(begun.payments, purpose)
     assert attempt is not None
-    return _settle(services, begun, epoch, attempt, _send(services, begun, attempt))
+    result: Result = send(services, begun, attempt)
+    if purpose is Purpose.VOID and isinstance(result, Declined):
+        found = look_up(services, begun, attempt)  # it may be back already: run out, or given back at the provider
+        result = found if isinstance(found, Succeeded | Unknown) else result
+    return _settle(services, begun, epoch, attempt, result)
 
 
-def _begin(services: Services, order: Order, epoch: int, purpose: Purpose) -> Order:
+def _begin(services: Services, order: Order, epoch: int, purpose: Purpose, units: tuple[int, ...]) -> Order:
     """Records the attempt, so that a crash after it was sent leaves a trace to look up."""
 
     def step(current: Order) -> Order | None:
@@ -161,128 +172,65 @@ def _begin(services: Services, order: Order, epoch: int, purpose: Purpose) -> Or
         attempt = PaymentAttempt(
             purpose=purpose,
             key=attempt_key(current.order_id, purpose, epoch, current.payments),
-            amount_minor=current.amount.amount_minor if about is None else about.amount_minor,
+            amount_minor=_amount_minor(current, about, units),
             epoch=epoch,
             at=at,
             provider_reference="" if about is None else about.provider_reference,
+            units=units,
         )
         return with_payment(current, attempt, at)
 
     return change_owned(services, order.order_id, epoch, step, known=order)
 
 
-def _send(services: Services, order: Order, attempt: PaymentAttempt) -> Result:
-    """Asks the provider; the same attempt may be sent any number of times, as its key stays."""
-    payments = services.payments
-    if attempt.purpose is Purpose.AUTHORIZE:
-        return payments.authorize(Authorization(order.amount, order.payment_token, attempt.key))
-    if attempt.purpose is Purpose.CAPTURE:
-        return payments.capture(attempt.provider_reference, attempt.amount_minor, attempt.key)
-    return payments.void(attempt.provider_reference, attempt.key)
-
-
-_DONE: Mapping[Purpose, frozenset[ProviderStatus]] = {
-    Purpose.AUTHORIZE: frozenset(ProviderStatus) - {ProviderStatus.DECLINED},
-    Purpose.CAPTURE: frozenset({ProviderStatus.CAPTURED, ProviderStatus.REFUNDED}),
-    Purpose.VOID: frozenset({ProviderStatus.VOIDED}),
-}
-"""How a payment stands at the provider once an attempt of this purpose has succeeded."""
-
-
-def _look_up(services: Services, order: Order, attempt: PaymentAttempt) -> Result | Absent:
-    """What the provider says about *attempt*; Absent: it has had no effect so far."""
-    found = services.payments.lookup(_reference(order, attempt))
-    if not isinstance(found, Succeeded):
-        return found
-    payment = found.payment
-    if payment.status is ProviderStatus.DECLINED:
-        return Declined(payment.decline_code or "declined", payment.id)
-    return found if payment.status in _DONE[attempt.purpose] else Absent()
-
-
-def _reference(order: Order, attempt: PaymentAttempt) -> str:
-    """The key of the authorisation that *attempt* is about: the provider's payments are found by it."""
-    if attempt.purpose is Purpose.AUTHORIZE:
-        return attempt.key
-    about = attempt.provider_reference
-    return next(
-        known.key
-        for known in order.payments
-        if known.purpose is Purpose.AUTHORIZE and known.provider_reference == about
-    )
+def _amount_minor(order: Order, about: PaymentAttempt | None, units: tuple[int, ...]) -> int:
+    if units:
+        shares = unit_shares(order)
+        return sum(shares[unit - 1] for unit in units)
+    return order.amount.amount_minor if about is None else about.amount_minor
 
 
 def _settle(services: Services, order: Order, epoch: int, attempt: PaymentAttempt, result: Result | Absent) -> Order:
     """Records how *attempt* ended and what follows from it; raises when it did not succeed."""
-    known = _ended(attempt, result, services.clock.now())
-    after = change_owned(services, order.order_id, epoch, _record(services, known), known=order)
-    if known.outcome is Outcome.UNKNOWN:
-        raise PaymentUnknownError(order.order_id, attempt.purpose, known.detail)
-    if known.outcome is Outcome.DECLINED:
-        raise PaymentDeclinedError(order.order_id, attempt.purpose, known.detail)
-    return after
+    heard = heard_of(services, attempt, result)
+    after = change_owned(services, order.order_id, epoch, learning(services, heard), known=order)
+    return demand_success(after, attempt)
 
 
-def _ended(attempt: PaymentAttempt, result: Result | Absent, at: float) -> PaymentAttempt:
-    match result:
-        case Succeeded(payment):
-            return changed(attempt, outcome=Outcome.SUCCEEDED, provider_reference=payment.id, settled_at=at, detail="")
-        case Declined(code, payment_id):
-            about = payment_id or attempt.provider_reference
-            return changed(attempt, outcome=Outcome.DECLINED, provider_reference=about, settled_at=at, detail=code)
-        case Unknown(reason, answered):
-            return changed(attempt, answered=answered, detail=reason)
-        case Absent():
-            return changed(attempt, outcome=Outcome.ABSENT, settled_at=at, detail="it had no effect at the provider")
+def _without_lapsed(services: Services, order: Order, epoch: int, *, surely: bool = False) -> Order:
+    """*order* whose reservations that have run out, as the provider confirms, do not count as open any more.
+
+    Args:
+        surely: all of them are doubted, not only those whose time is up.
+    """
+    doubted = lapsed_authorizations(order.payments, services.clock.now())
+    for attempt in open_authorizations(order.payments) if surely else doubted:
+        found = find(services, order, attempt)
+        if isinstance(found, Unknown):
+            raise PaymentUnknownError(order.order_id, Purpose.AUTHORIZE, found.reason)
+        if isinstance(found, Succeeded) and found.payment.status is ProviderStatus.VOIDED:
+            expired = changed(attempt, outcome=Outcome.EXPIRED, detail="the reservation ran out")
+            order = change_owned(services, order.order_id, epoch, learning(services, expired), known=order)
+    return order
 
 
-def _record(services: Services, attempt: PaymentAttempt) -> Step:
-    def step(order: Order) -> Change | None:
-        at = services.clock.now()
-        before = next((known for known in order.payments if known.key == attempt.key), None)
-        if before == attempt:
+def _renewed(services: Services, order: Order, epoch: int, *, surely: bool = False) -> Order:
+    """*order* with a reservation that has not run out, made once more if need be."""
+    had = len(open_authorizations(order.payments))
+    order = _without_lapsed(services, order, epoch, surely=surely)
+    ran_out = len(open_authorizations(order.payments)) < had
+    return authorize(services, order.order_id, epoch) if ran_out else order
+
+
+def _finished(services: Services, order: Order, epoch: int) -> Order:
+    """Completes an order whose money came in while nobody could complete it, as in quarantine."""
+
+    def step(current: Order) -> Change | None:
+        if current.status is not OrderStatus.FULFILLING:
             return None
-        return _CONSEQUENCES[attempt.purpose](with_payment(order, attempt, at), attempt, at)
+        taken = next(
+            each for each in current.payments if each.purpose is Purpose.CAPTURE and each.outcome is Outcome.SUCCEEDED
+        )
+        return Change(delivered(current, taken, services.clock.now()), (SettleHold(order.order_id),))
 
-    return step
-
-
-def _after_authorize(order: Order, attempt: PaymentAttempt, at: float) -> Change:
-    if attempt.outcome is Outcome.DECLINED and is_waiting(order):
-        declined = ended(order, OrderStatus.DECLINED, at, f"payment declined: {attempt.detail}")
-        return Change(declined, (ReleaseHold(order.order_id),))
-    return Change(_in_status(order, _AFTER_AUTHORIZE.get(attempt.outcome, order.status), at))
-
-
-def _after_capture(order: Order, attempt: PaymentAttempt, at: float) -> Change:
-    if attempt.outcome is Outcome.SUCCEEDED and is_waiting(order):
-        return Change(completed(order, at), (SettleHold(order.order_id),))
-    return Change(_in_status(order, _AFTER_CAPTURE.get(attempt.outcome, order.status), at))
-
-
-def _after_void(order: Order, _attempt: PaymentAttempt, _at: float) -> Change:
-    return Change(order)
-
-
-_CONSEQUENCES: Mapping[Purpose, Callable[[Order, PaymentAttempt, float], Change]] = {
-    Purpose.AUTHORIZE: _after_authorize,
-    Purpose.CAPTURE: _after_capture,
-    Purpose.VOID: _after_void,
-}
-
-_AFTER_AUTHORIZE = {
-    Outcome.SUCCEEDED: OrderStatus.AUTHORIZED,
-    Outcome.UNKNOWN: OrderStatus.PAYMENT_UNKNOWN,
-    Outcome.ABSENT: OrderStatus.CLEARED,
-}
-
-_AFTER_CAPTURE = {
-    Outcome.UNKNOWN: OrderStatus.PAYMENT_UNKNOWN,
-    Outcome.ABSENT: OrderStatus.FULFILLING,
-    Outcome.DECLINED: OrderStatus.FULFILLING,
-}
-
-
-def _in_status(order: Order, to: OrderStatus, at: float) -> Order:
-    """*order* in status *to*, if it is not there and has not come to rest meanwhile."""
-    return order if order.status is to or not is_waiting(order) else advanced(order, to, at)
+    return change_owned(services, order.order_id, epoch, step, known=order)

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from order_processing.clock import Clock
-from order_processing.domain import FraudPolicy, Order, OrderStatus, UnknownOrderError, changed, demand_owner
+from order_processing.domain import (
+    BreakerPolicy,
+    FraudPolicy,
+    Order,
+    OrderStatus,
+    UnknownOrderError,
+    changed,
+    demand_owner,
+)
 from order_processing.errors import TransientError
 from order_processing.experiments import Experiments
 from order_processing.gateways import MailGateway, PaymentGateway, Warehouse
@@ -33,12 +41,17 @@ class Policy:
         hold_seconds: how long stock is kept for an order that comes to no end; longer than any review.
         review_seconds: how long a review may take; shorter than a provider keeps an authorisation.
         attempts_max: takeovers by the legacy pipeline before an order is quarantined.
+        authorization_seconds: how long a reservation on a card lasts when the provider does not say.
+        undo_attempts_max: refused voids and refunds of one order after which only a person goes on.
     """
 
     lease_seconds: float = 120.0
     hold_seconds: float = 7_200.0
     review_seconds: float = 3_600.0
     attempts_max: int = 5
+    authorization_seconds: float = 6.5 * 86_400
+    undo_attempts_max: int = 3
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     fraud: FraudPolicy = field(default_factory=FraudPolicy)
 
 
@@ -48,6 +61,7 @@ class Services:
 
     Attributes:
         voucher_secret: gives the key that voucher codes derive from, 32 bytes or more.
+        gateway: name of what stands behind ``payments``; its circuit breaker bears it.
         current_release: state machine for orders without a weighted choice, such as ``order-processing-v1.0.0``.
     """
 
@@ -59,6 +73,7 @@ class Services:
     clock: Clock
     ids: Ids
     voucher_secret: Callable[[], bytes]
+    gateway: str = "sandbox"
     current_release: str = ""
     policy: Policy = field(default_factory=Policy)
 

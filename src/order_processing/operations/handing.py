@@ -19,7 +19,8 @@ from order_processing.domain import (
     unresolved,
 )
 from order_processing.errors import RefusedError
-from order_processing.operations.charging import PaymentDeclinedError, PaymentUnknownError, settle_unknown
+from order_processing.operations.attempts import PaymentDeclinedError, PaymentUnknownError
+from order_processing.operations.charging import settle_unknown
 from order_processing.operations.context import Change, Services, change, load
 from order_processing.operations.owning import let_go_of
 from order_processing.operations.placing import notification_of
