@@ -16,6 +16,9 @@ from .frames import FrameBuffer, Outcome, Reply, Request, frame
 from .handlers import OWN_FILES, Handler, load_handler
 from .output import Output
 
+OWN_PAUSES = 2
+"""Voluntary context switches of an invocation that are the worker's own: sending a reply, waiting for a request."""
+
 RESULT_BYTES_MAX = 6_291_556
 """Largest result. Source: the words of Function.ResponseSizeTooLarge."""
 
@@ -128,8 +131,7 @@ class _Worker:
         self._output.request_id = request.request_id
         outcome, payload = self._outcome(request, deadline)
         used = resource.getrusage(resource.RUSAGE_SELF)
-        # One pause since the last reply is the wait for this request.
-        waited = used.ru_nvcsw - self._pauses > 1
+        waited = used.ru_nvcsw - self._pauses > OWN_PAUSES
         self._pauses = used.ru_nvcsw
         return Reply(outcome, payload, self._output.take(), used.ru_maxrss // 1024, waited)
 
