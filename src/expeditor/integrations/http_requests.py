@@ -91,7 +91,7 @@ def _query(fields: Mapping[str, JSONValue], connection: Connection | None) -> li
 def _headers(
     fields: Mapping[str, JSONValue], connection: Connection | None, origin: Origin, region: str
 ) -> dict[str, str]:
-    given = fields.get("Headers") or {}
+    given = {} if fields.get("Headers") is None else fields["Headers"]
     if not isinstance(given, dict):
         raise ValueError("The value for the field 'Headers' must be a valid JSON object")
     for name in given:
@@ -121,9 +121,9 @@ def _body(fields: Mapping[str, JSONValue], connection: Connection | None) -> byt
         if not isinstance(body, dict | None):
             raise ValueError("RequestBody is no JSON object, so the connection's body parameters cannot be added to it")
         body = {**(body or {}), **added}
+    encoding = _arrays(fields.get("Transform"))
     if body is None:
         return None
-    encoding = _arrays(fields.get("Transform"))
     if encoding is not None:
         return form(body, encoding).encode()
     return body.encode() if isinstance(body, str) else encode(body)

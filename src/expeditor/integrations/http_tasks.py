@@ -112,8 +112,6 @@ class HttpTasks:
             connection = None if arn is None else self._connections.find(arn)
             request = http_request(fields, connection, self._settings.region)
             return _outcome(self._followed(exchange, request))
-        except ValueError as error:
-            return unusable(fields, [str(error)])
         except ForbiddenAddressError as error:
             return Failed("States.Permissions", str(error))
         except UnusableConnectionError as error:
@@ -124,6 +122,9 @@ class HttpTasks:
             return Failed("States.Http.Socket", f"The API did not answer within {READ_SECONDS_MAX} seconds")
         except (OSError, http.client.HTTPException) as error:
             return Failed("States.Http.Socket", f"The API could not be called: {error or type(error).__name__}")
+        except ValueError as error:
+            # After OSError, for a certificate that does not verify is both.
+            return unusable(fields, [str(error)])
 
     def _followed(self, exchange: Exchange, request: HttpRequest) -> HttpResponse:
         """The answer, after redirects within the same server; a redirect to another one is an answer."""

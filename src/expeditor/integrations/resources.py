@@ -1,12 +1,14 @@
 """The table from a Task's ``Resource`` to the integration that performs it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from expeditor.clock import Clock
 from expeditor.integrations.endpoints import Endpoints
-from expeditor.integrations.http_tasks import HttpTasks
+from expeditor.integrations.http_tasks import HttpSettings, HttpTasks
 from expeditor.integrations.invoke import Invoker, LambdaTasks
 from expeditor.integrations.nested import Executions, NestedExecutions
 from expeditor.integrations.pool import CallPool
@@ -52,6 +54,14 @@ class Outside:
     endpoints: Endpoints
     http: HttpTasks
     pool: CallPool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], home: Path, own_url: str) -> "Outside":
+        """What the node's own environment allows. Raises SettingsError when ``HTTP_TASK_ALLOW`` cannot be used."""
+        pool = CallPool()
+        return cls(
+            Endpoints(environment, own_url), HttpTasks(HttpSettings.from_environment(environment, home), pool), pool
+        )
 
 
 class Integrations:

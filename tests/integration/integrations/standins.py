@@ -1,6 +1,7 @@
 """Servers that stand in for AWS services: they record what was asked and answer what the test says."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,8 +52,8 @@ class StandIn:
 
 
 @contextmanager
-def stand_in(respond: Respond) -> Iterator[StandIn]:
-    """A server on a free port of the loopback address."""
+def stand_in(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[StandIn]:
+    """A server on a free port of the loopback address; with *tls* it answers https."""
     asked: list[Asked] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -78,8 +79,16 @@ def stand_in(respond: Respond) -> Iterator[StandIn]:
 
     for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"):
         setattr(Handler, f"do_{method}", Handler.respond)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Clients that go away are part of the tests."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
