@@ -152,6 +152,7 @@ from order_processing.domain.refunds import (
     unit_shares,
     with_refund,
 )
+from order_processing.domain.reviewing import CLAIM_SECONDS, ReviewClaimedError, demand_unclaimed, review_claimed
 from order_processing.domain.vouchers import (
     SECRET_BYTES_MIN,
     Standing,
@@ -169,6 +170,7 @@ from order_processing.domain.vouchers import (
 __all__ = [
     "AT_REST",
     "CITIES",
+    "CLAIM_SECONDS",
     "DEAD",
     "EXPONENTS",
     "OWNERS",
@@ -219,6 +221,7 @@ __all__ = [
     "RefundMismatchError",
     "RefundRefusedError",
     "RefundRequest",
+    "ReviewClaimedError",
     "Shipment",
     "SoldOutError",
     "StaleOwnerError",
@@ -249,6 +252,7 @@ __all__ = [
     "completed",
     "decode_order",
     "demand_owner",
+    "demand_unclaimed",
     "due_back_minor",
     "encode_order",
     "ended",
@@ -286,6 +290,7 @@ __all__ = [
     "refunds_for",
     "resolved",
     "resumed",
+    "review_claimed",
     "review_requested",
     "reviewed",
     "screened",

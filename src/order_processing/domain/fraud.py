@@ -49,12 +49,15 @@ class FraudReview(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         task_token: continues the execution that waits; "" when nobody waits.
         deadline_at: without a decision by then the order is rejected.
+        claimed_by: who is at it; others may decide again from ``claimed_until`` on.
         decision: the first one stands.
     """
 
     requested_at: float
     deadline_at: float
     task_token: str = ""
+    claimed_by: str = ""
+    claimed_until: float = 0.0
     decision: Verdict | None = None
     decided_by: str = ""
     decided_at: float | None = None

@@ -4,15 +4,10 @@ Each operation may run any number of times, has its effect once, and gives the s
 its epoch and are refused when it is stale.
 """
 
-from order_processing.operations.charging import (
-    PaymentDeclinedError,
-    PaymentMissingError,
-    PaymentUnknownError,
-    authorize,
-    capture,
-    settle_unknown,
-    void,
-)
+from order_processing.operations.alerting import UnknownAlertError, open_alerts, resolve_alert
+from order_processing.operations.attempts import PaymentDeclinedError, PaymentUnknownError
+from order_processing.operations.breaking import PaymentHeldError, breaker_of, close_breaker, open_breaker
+from order_processing.operations.charging import PaymentMissingError, authorize, capture, settle_unknown, void
 from order_processing.operations.context import ContendedError, Policy, Services, load
 from order_processing.operations.delivering import (
     NotCompletedError,
@@ -30,6 +25,14 @@ from order_processing.operations.handing import (
     resolve_payments,
     resume_order,
     summary_of,
+)
+from order_processing.operations.observing import (
+    UNSETTLED,
+    StuckFilter,
+    StuckGroup,
+    listed,
+    stuck_groups,
+    stuck_orders,
 )
 from order_processing.operations.opening import (
     VoucherKeyError,
@@ -58,6 +61,7 @@ from order_processing.operations.redeeming import (
 from order_processing.operations.releasing import release
 from order_processing.operations.screening import (
     NoReviewError,
+    claim_review,
     decide_review,
     preview_fraud,
     request_review,
@@ -67,6 +71,7 @@ from order_processing.operations.screening import (
 from order_processing.operations.sweeping import Sweep, sweep_holds
 
 __all__ = [
+    "UNSETTLED",
     "Claim",
     "ContendedError",
     "IdempotencyMismatchError",
@@ -75,17 +80,24 @@ __all__ = [
     "NotCompletedError",
     "NotPausedError",
     "PaymentDeclinedError",
+    "PaymentHeldError",
     "PaymentMissingError",
     "PaymentUnknownError",
     "Placed",
     "Policy",
     "Services",
+    "StuckFilter",
+    "StuckGroup",
     "Sweep",
+    "UnknownAlertError",
     "UnknownVoucherError",
     "VoucherKeyError",
     "authorize",
+    "breaker_of",
     "capture",
     "claim",
+    "claim_review",
+    "close_breaker",
     "decide_review",
     "fingerprint_of",
     "give_up",
@@ -93,12 +105,15 @@ __all__ = [
     "hand_to",
     "issue_vouchers",
     "let_go_of",
+    "listed",
     "load",
     "locate_for",
     "locate_voucher",
     "make_secret",
     "notification_of",
     "notify_again",
+    "open_alerts",
+    "open_breaker",
     "open_services",
     "pause_order",
     "place",
@@ -111,6 +126,7 @@ __all__ = [
     "release",
     "request_review",
     "reserve_shipment",
+    "resolve_alert",
     "resolve_payments",
     "resume_order",
     "scan_fraud",
@@ -118,6 +134,8 @@ __all__ = [
     "settle_unknown",
     "shared_services",
     "start_processing",
+    "stuck_groups",
+    "stuck_orders",
     "summary_of",
     "sweep_holds",
     "take_over",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from order_processing.domain import (
+    AuditEntry,
     MerchantUser,
     Order,
     Voucher,
@@ -15,7 +16,8 @@ from order_processing.domain import (
     voucher_voided,
 )
 from order_processing.errors import RefusedError
-from order_processing.operations.context import Services, change, load
+from order_processing.operations.context import Change, Services, change, load
+from order_processing.stores import PutAudit
 
 CODE_LENGTH_MAX = 64
 """Longer than any way to type a code; what is longer is no code."""
@@ -108,11 +110,28 @@ def void_voucher(services: Services, order_id: str, number: int, *, by: str, rea
     """
     if voucher_of(load(services, order_id), number) is None:
         raise UnknownVoucherError
+    audit_id = services.ids.order_id()
 
-    def step(order: Order) -> Order:
-        return voucher_voided(order, number, services.clock.now(), by=by, reason=reason)
+    def step(order: Order) -> Change:
+        at = services.clock.now()
+        entry = AuditEntry(
+            audit_id=audit_id,
+            at=at,
+            actor=by,
+            action="void-voucher",
+            subject=order_id,
+            reason=reason,
+            before={"voucher": number, "state": _state(order, number)},
+            after={"voucher": number, "state": VoucherState.REVOKED.value},
+        )
+        return Change(voucher_voided(order, number, at, by=by, reason=reason), (PutAudit(entry),))
 
     return _located(change(services, order_id, step), number)
+
+
+def _state(order: Order, number: int) -> str:
+    voucher = voucher_of(order, number)
+    return "" if voucher is None else voucher.state.value
 
 
 def _is_same(voucher: Voucher, by: MerchantUser, redemption: str) -> bool:

@@ -1,6 +1,7 @@
 """From received to cleared: the start, the fraud scan and its review."""
 
 from order_processing.domain import (
+    AuditEntry,
     FraudSignals,
     Order,
     OrderStatus,
@@ -8,13 +9,15 @@ from order_processing.domain import (
     advanced,
     assess,
     changed,
+    demand_unclaimed,
+    review_claimed,
     review_requested,
     reviewed,
     screened,
 )
 from order_processing.errors import RefusedError
 from order_processing.operations.context import Change, Services, change, change_owned, load
-from order_processing.stores import ReleaseHold
+from order_processing.stores import PutAudit, ReleaseHold
 
 
 class NoReviewError(RefusedError):
@@ -70,6 +73,21 @@ def request_review(services: Services, order_id: str, epoch: int, task_token: st
     return change_owned(services, order_id, epoch, step)
 
 
+def claim_review(services: Services, order_id: str, by: str) -> Order:
+    """Notes that *by* is at an order's review, so that no two people work on the same one.
+
+    Raises:
+        NoReviewError: it waits for no decision.
+        ReviewClaimedError: somebody else is at it.
+    """
+
+    def step(order: Order) -> Order:
+        _demand_review(order)
+        return review_claimed(order, services.clock.now(), by)
+
+    return change(services, order_id, step)
+
+
 def decide_review(services: Services, order_id: str, verdict: Verdict, *, by: str, note: str = "") -> Order:
     """Records a person's decision; the first one stands, a later one gets the order with the first.
 
@@ -80,18 +98,35 @@ def decide_review(services: Services, order_id: str, verdict: Verdict, *, by: st
 
     Raises:
         NoReviewError: nobody asked.
+        ReviewClaimedError: somebody else is at it.
     """
+    audit_id = services.ids.order_id()
 
     def step(order: Order) -> Change | None:
-        if order.review is None:
-            raise NoReviewError(order)
-        if order.review.decision is not None:
+        if order.review is not None and order.review.decision is not None:
             return None
-        if order.status is not OrderStatus.IN_REVIEW:
-            raise NoReviewError(order)
-        return _with_verdict(reviewed(order, verdict, services.clock.now(), by=by, note=note))
+        _demand_review(order)
+        at = services.clock.now()
+        demand_unclaimed(order, at, by)
+        decided = _with_verdict(reviewed(order, verdict, at, by=by, note=note))
+        entry = AuditEntry(
+            audit_id=audit_id,
+            at=at,
+            actor=by,
+            action="review",
+            subject=order_id,
+            reason=note,
+            before={"status": order.status.value},
+            after={"status": decided.order.status.value, "verdict": verdict.value},
+        )
+        return Change(decided.order, (*decided.writes, PutAudit(entry)))
 
     return change(services, order_id, step)
+
+
+def _demand_review(order: Order) -> None:
+    if order.review is None or order.status is not OrderStatus.IN_REVIEW:
+        raise NoReviewError(order)
 
 
 def _scanned(services: Services, order: Order) -> Order:
