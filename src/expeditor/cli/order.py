@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from expeditor.cli.clients import HttpClient, shop, shop_operator
+from expeditor.cli.order_acts import COMMANDS
 from expeditor.cli.output import CommandError, ExitCode, output_option, say, show, show_rows
 from expeditor.clock import SystemClock
 from expeditor.ids import SystemIds
@@ -16,7 +17,11 @@ UNSUCCESSFUL = {"rejected", "declined", "failed", "cancelled", "quarantined"}
 
 @click.group()
 def command() -> None:
-    """Place orders and follow them."""
+    """Place orders, follow them, and step in."""
+
+
+for _act in COMMANDS:
+    command.add_command(_act)
 
 
 @command.command()

@@ -12,13 +12,14 @@ from expeditor.errors import ExpeditorError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "up": ("expeditor.cli.up", "Start everything: node, services of the application, console."),
-    "order": ("expeditor.cli.order", "Place orders and follow them."),
+    "order": ("expeditor.cli.order", "Place orders, follow them, and step in."),
     "execution": ("expeditor.cli.execution", "Look at executions of state machines."),
     "release": ("expeditor.cli.release", "Make releases, move orders to them, judge, replay, go back."),
     "experiment": ("expeditor.cli.experiment", "Look at both A/B points, weigh, target, switch off, explain."),
     "function": ("expeditor.cli.function", "Look at functions, call them, move their aliases."),
     "topic": ("expeditor.cli.topic", "Publish to topics and see how deliveries stand."),
     "dlq": ("expeditor.cli.dlq", "Look at dead letters and send them again."),
+    "audit": ("expeditor.cli.audit", "See what was done by hand: who, when, why, before and after."),
     "env": ("expeditor.cli.env", "Print settings for other tools."),
     "load": ("expeditor.cli.load", "Put a bounded load on the shop and report how it did."),
 }

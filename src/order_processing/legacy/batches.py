@@ -1,9 +1,8 @@
 """How a batch job works through its orders: one after the other, each owned, none starving the others."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from order_processing.domain import (
@@ -21,6 +20,7 @@ from order_processing.operations import (
     ContendedError,
     Services,
     let_go_of,
+    listed,
     quarantine,
     send_confirmation,
     take_over,
@@ -170,27 +170,12 @@ def _confirmed(services: Services, order: Order) -> bool:
 def _free(services: Services, wanted: OrderFilter, limit: int) -> list[Order]:
     """Up to *limit* orders of the filter that may be taken; however many others lie before them, they are found."""
     found: list[Order] = []
-    for order in _listed(services, wanted):
+    for order in listed(services.store, wanted):
         if order.owner.lease_until <= services.clock.now() and not order.paused:
             found.append(order)
         if len(found) == limit:
             break
     return found
-
-
-def _listed(services: Services, wanted: OrderFilter) -> Iterator[Order]:
-    """All orders of the filter, oldest change first, read in pages."""
-    listed = partial(OrderFilter, status=wanted.status, pipeline=wanted.pipeline, updated_before=wanted.updated_before)
-    seen: set[str] = set()
-    since: float | None = None
-    while True:
-        page = services.store.orders(listed(updated_since=since, limit=BATCH_MAX))
-        fresh = [order for order in page if order.order_id not in seen]
-        yield from fresh
-        if len(page) < BATCH_MAX or not fresh:
-            return
-        since = page[-1].updated_at
-        seen = {order.order_id for order in page if order.updated_at == since}
 
 
 def _adopted(services: Services, order_id: str) -> bool:

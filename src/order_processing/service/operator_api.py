@@ -44,6 +44,9 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     attempts: dict[str, int]
     problem: str
     assignments: tuple[Assignment, ...]
+    paused: str
+    execution: str
+    lease_until: float
 
 
 class OperatorApi:
@@ -98,6 +101,9 @@ def row_of(order: Order) -> OrderRow:
         attempts=order.attempts,
         problem=order.problem,
         assignments=order.assignments,
+        paused=order.paused,
+        execution=order.owner.execution,
+        lease_until=order.owner.lease_until,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from order_processing.operations import Services, notification_of
 from order_processing.service.app import OrderServiceApp, api_routes, operator_routes, page_routes, voucher_routes
+from order_processing.service.control_api import ControlApi
 from order_processing.service.feed import OrderFeed
 from order_processing.service.merchant_pages import MerchantPages
 from order_processing.service.merchants import Merchants
@@ -78,6 +79,7 @@ def assemble(
             *api_routes(*rooms, VoucherApi(desk, merchants)),
             *page_routes(*rooms),
             *operator_routes(operator),
+            *ControlApi(services, operators, relay.wake).routes,
             *voucher_routes(
                 wallet,
                 MerchantPages(desk, merchants, pages, services.ids),
