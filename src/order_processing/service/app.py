@@ -5,14 +5,13 @@ from collections.abc import Callable
 
 from order_processing.errors import TransientError
 from order_processing.service.http import Receive, Reply, Scope, Send, header_values, problem_reply, send_reply
-from order_processing.service.merchant_pages import MerchantPages
 from order_processing.service.operator_api import OperatorApi
 from order_processing.service.orders_api import OrdersApi
 from order_processing.service.problems import Problem, ProblemError
 from order_processing.service.router import Request, Route, Router
 from order_processing.service.shop_api import ShopApi
 from order_processing.service.upkeep_api import UpkeepApi
-from order_processing.service.voucher_api import OperatorVoucherApi, VoucherApi
+from order_processing.service.voucher_api import VoucherApi
 from order_processing.service.wallet import Wallet
 
 RETRY_AFTER_SECONDS = 1
@@ -42,7 +41,7 @@ def operator_routes(operator: OperatorApi) -> tuple[Route, ...]:
     return (Route("GET", "/operator/orders", operator.orders),)
 
 
-def page_routes(orders: OrdersApi, shop: ShopApi, upkeep: UpkeepApi) -> tuple[Route, ...]:
+def page_routes(orders: OrdersApi, shop: ShopApi, upkeep: UpkeepApi, wallet: Wallet) -> tuple[Route, ...]:
     """What people's browsers use."""
     return (
         Route("GET", "/", shop.front),
@@ -51,23 +50,9 @@ def page_routes(orders: OrdersApi, shop: ShopApi, upkeep: UpkeepApi) -> tuple[Ro
         Route("GET", "/orders/{order_id}/live", orders.live),
         Route("GET", "/orders/{order_id}/vouchers/{number}.svg", orders.qr),
         Route("GET", "/orders/{order_id}/vouchers/{number}.pdf", orders.pdf),
+        Route("GET", "/vouchers", wallet.page),
         Route("GET", "/docs", upkeep.docs),
         Route("GET", "/static/{name}", upkeep.static),
-    )
-
-
-def voucher_routes(wallet: Wallet, merchant: MerchantPages, operator: OperatorVoucherApi) -> tuple[Route, ...]:
-    """Vouchers for those who hold them, redeem them and watch over them."""
-    return (
-        Route("GET", "/vouchers", wallet.page),
-        Route("GET", "/merchant", merchant.home),
-        Route("POST", "/merchant/session", merchant.sign_in),
-        Route("POST", "/merchant/session/end", merchant.sign_out),
-        Route("POST", "/merchant/check", merchant.check),
-        Route("POST", "/merchant/redeem", merchant.redeem),
-        Route("POST", "/merchant/undo", merchant.undo),
-        Route("POST", "/operator/vouchers/shown", operator.show),
-        Route("POST", "/operator/vouchers/voids", operator.void),
     )
 
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from order_processing.operations import Services, notification_of
-from order_processing.service.app import OrderServiceApp, api_routes, operator_routes, page_routes, voucher_routes
+from order_processing.service.app import OrderServiceApp, api_routes, operator_routes, page_routes
+from order_processing.service.callbacks import StepFunctionsCallbacks, TaskCallbacks
 from order_processing.service.control_api import ControlApi
+from order_processing.service.desks import open_desks
 from order_processing.service.feed import OrderFeed
-from order_processing.service.merchant_pages import MerchantPages
-from order_processing.service.merchants import Merchants
 from order_processing.service.metrics import Metrics, VoucherTimes
 from order_processing.service.operator_api import OperatorApi
 from order_processing.service.operators import Operators
@@ -23,10 +23,7 @@ from order_processing.service.sessions import Seal
 from order_processing.service.settings import Settings
 from order_processing.service.shop_api import ShopApi
 from order_processing.service.sweep import Sweep
-from order_processing.service.throttle import Throttle
 from order_processing.service.upkeep_api import UpkeepApi
-from order_processing.service.voucher_api import OperatorVoucherApi, VoucherApi
-from order_processing.service.voucher_desk import VoucherDesk
 from order_processing.service.wallet import Wallet
 from order_processing.serving import bind, serve
 from order_processing.stores import SqliteOrderStore
@@ -46,13 +43,18 @@ class OrderService:
 
 
 def assemble(
-    services: Services, store: SqliteOrderStore, settings: Settings, connect: Callable[[], Publisher]
+    services: Services,
+    store: SqliteOrderStore,
+    settings: Settings,
+    connect: Callable[[], Publisher],
+    callbacks: TaskCallbacks | None = None,
 ) -> OrderService:
     """Puts the parts together; nothing runs yet. Belongs to the running event loop.
 
     Args:
         store: that of *services*, as the process that writes it knows it.
         connect: makes the publisher of notifications.
+        callbacks: continues executions that wait; None: those of Step Functions.
     """
     feed = OrderFeed(store.order)
     relay = Relay(store, connect, services.clock, services.ids)
@@ -68,23 +70,17 @@ def assemble(
         ShopApi(store, placing, pages, wallet, services.ids),
         UpkeepApi(store, pages, metrics),
     )
-    throttle = Throttle(services.clock.now)
-    merchants = Merchants(settings.merchants_file, Seal(services.voucher_secret, "merchant"), services.clock, throttle)
-    desk = VoucherDesk(services, throttle)
     seal = Seal(services.voucher_secret, "operator")
     operators = Operators(settings.operator_token_file.read_bytes(), seal, services.clock)
     operator = OperatorApi(services, operators)
+    desks = open_desks(services, settings, pages, operators, callbacks or StepFunctionsCallbacks())
     router = Router(
         (
-            *api_routes(*rooms, VoucherApi(desk, merchants)),
-            *page_routes(*rooms),
+            *api_routes(*rooms, desks.vouchers),
+            *page_routes(*rooms, wallet),
             *operator_routes(operator),
             *ControlApi(services, operators, relay.wake).routes,
-            *voucher_routes(
-                wallet,
-                MerchantPages(desk, merchants, pages, services.ids),
-                OperatorVoucherApi(services, operators),
-            ),
+            *desks.routes,
         )
     )
     app = OrderServiceApp(router, settings.hosts, pages.problem)

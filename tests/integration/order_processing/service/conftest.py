@@ -1,6 +1,6 @@
 """The order service in this process, over a real SQLite file; nothing is published unless a test does it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,20 @@ class TopicStandIn:
 
 
 @dataclass
+class WaitingExecutions:
+    """Takes the answers to executions that wait; ``gone`` tokens belong to none."""
+
+    answered: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+
+    def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
+        if task_token in self.gone:
+            return False
+        self.answered[task_token] = output
+        return True
+
+
+@dataclass
 class Shop(Asking):
     """The service with what it is made of."""
 
@@ -41,6 +55,7 @@ class Shop(Asking):
     services: Services
     store: SqliteOrderStore
     topic: TopicStandIn
+    waiting: WaitingExecutions
 
     @property
     def clock(self) -> ManualClock:
@@ -79,7 +94,8 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     payments = LedgerPayments(tmp_path / "payments.db")
     services = replace(opened, clock=ManualClock(), ids=SeededIds(), payments=payments)
     store.commit((PutOffer(an_offer()),)).result()
-    service = assemble(services, store, given, lambda: topic)
-    yield Shop(service.app, service, services, store, topic)
+    waiting = WaitingExecutions()
+    service = assemble(services, store, given, lambda: topic, waiting)
+    yield Shop(service.app, service, services, store, topic, waiting)
     store.close()
     payments.ledger.close()
