@@ -78,6 +78,12 @@ def attempt_key(order_id: str, purpose: Purpose, epoch: int, ledger: Ledger) -> 
     return base if earlier == 0 else f"{base}/{earlier + 1}"
 
 
+def order_id_of(key: str) -> str | None:
+    """The order that an idempotency key is about; None: it is not one of ours."""
+    parts = key.split("/")
+    return parts[1] if len(parts) >= 4 and parts[0] == "order" else None
+
+
 def unresolved(ledger: Ledger, purpose: Purpose) -> PaymentAttempt | None:
     """The attempt whose outcome must be looked up before another one is made."""
     return next((a for a in ledger if a.purpose is purpose and a.outcome is Outcome.UNKNOWN), None)

@@ -127,7 +127,8 @@ def refund_settled(order: Order, attempt: PaymentAttempt, at: float) -> Order:
 
 def is_same_refund(order: Order, request: RefundRequest) -> bool:
     """Whether the attempts known under the request's key are for what it asks."""
-    known = refunds_for(order.payments, request.key)
+    every = refunds_for(order.payments, request.key)
+    known = tuple(each for each in every if each.outcome is not Outcome.ABSENT) or every
     asked = sum(attempt.amount_minor for attempt in known)
     return request.amount_minor in (None, asked) and request.units in ((), known[0].units)
 

@@ -76,6 +76,22 @@ class Absent(msgspec.Struct, frozen=True):
     """The provider knows of no payment with this reference."""
 
 
+class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the provider says happened to a payment.
+
+    Attributes:
+        id: the same however often the event is sent.
+        kind: in the provider's words, such as ``payment_intent.succeeded``.
+        payment_id: the provider's id.
+        at: when it happened.
+    """
+
+    id: str
+    kind: str
+    payment_id: str
+    at: float
+
+
 Result = Succeeded | Declined | Unknown
 
 

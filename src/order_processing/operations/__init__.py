@@ -58,7 +58,9 @@ from order_processing.operations.redeeming import (
     undo_redemption,
     void_voucher,
 )
+from order_processing.operations.refunding import refund
 from order_processing.operations.releasing import release
+from order_processing.operations.resolving import Receipt, Resolution, receive_event, resolve_unknown
 from order_processing.operations.screening import (
     NoReviewError,
     claim_review,
@@ -68,6 +70,7 @@ from order_processing.operations.screening import (
     scan_fraud,
     start_processing,
 )
+from order_processing.operations.settling import UnknownPaymentError, observe, open_payments, resolve, undo
 from order_processing.operations.sweeping import Sweep, sweep_holds
 
 __all__ = [
@@ -85,11 +88,14 @@ __all__ = [
     "PaymentUnknownError",
     "Placed",
     "Policy",
+    "Receipt",
+    "Resolution",
     "Services",
     "StuckFilter",
     "StuckGroup",
     "Sweep",
     "UnknownAlertError",
+    "UnknownPaymentError",
     "UnknownVoucherError",
     "VoucherKeyError",
     "authorize",
@@ -112,22 +118,28 @@ __all__ = [
     "make_secret",
     "notification_of",
     "notify_again",
+    "observe",
     "open_alerts",
     "open_breaker",
+    "open_payments",
     "open_services",
     "pause_order",
     "place",
     "preview_fraud",
     "quarantine",
     "read_voucher_key",
+    "receive_event",
     "record_act",
     "redeem_voucher",
     "redrive",
+    "refund",
     "release",
     "request_review",
     "reserve_shipment",
+    "resolve",
     "resolve_alert",
     "resolve_payments",
+    "resolve_unknown",
     "resume_order",
     "scan_fraud",
     "send_confirmation",
@@ -139,6 +151,7 @@ __all__ = [
     "summary_of",
     "sweep_holds",
     "take_over",
+    "undo",
     "undo_redemption",
     "void",
     "void_voucher",

@@ -42,6 +42,7 @@ class Policy:
         review_seconds: how long a review may take; shorter than a provider keeps an authorisation.
         attempts_max: takeovers by the legacy pipeline before an order is quarantined.
         authorization_seconds: how long a reservation on a card lasts when the provider does not say.
+        absent_seconds: an attempt for an order at rest that the provider has not got by then will not arrive any more.
         undo_attempts_max: refused voids and refunds of one order after which only a person goes on.
     """
 
@@ -50,6 +51,7 @@ class Policy:
     review_seconds: float = 3_600.0
     attempts_max: int = 5
     authorization_seconds: float = 6.5 * 86_400
+    absent_seconds: float = 3_600.0
     undo_attempts_max: int = 3
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     fraud: FraudPolicy = field(default_factory=FraudPolicy)
