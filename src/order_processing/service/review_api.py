@@ -35,17 +35,17 @@ class ReviewApi:
         return Reply(200, self._encode(self._desk.waiting()), JSON)
 
     async def claim(self, request: Request) -> Reply:
-        """``POST /operator/reviews/{order_id}/claim`` with ``by``."""
+        """``POST /operator/reviews/{order_id}/claim`` with ``actor``."""
         self._operators.demand_token(request)
-        fields = await json_texts(request, ("by",))
-        return Reply(200, self._encode(await self._desk.claim(request.parameters["order_id"], fields["by"])), JSON)
+        fields = await json_texts(request, ("actor",))
+        return Reply(200, self._encode(await self._desk.claim(request.parameters["order_id"], fields["actor"])), JSON)
 
     async def decide(self, request: Request) -> Reply:
-        """``POST /operator/reviews/{order_id}/decision`` with ``by``, ``verdict``, and to deny a ``reason``."""
+        """``POST /operator/reviews/{order_id}/decision`` with ``actor``, ``verdict``, and to deny a ``reason``."""
         self._operators.demand_token(request)
-        fields = await json_texts(request, ("by", "verdict"), ("reason",))
+        fields = await json_texts(request, ("actor", "verdict"), ("reason",))
         decided = await self._desk.decide(
-            request.parameters["order_id"], fields["verdict"], fields["by"], fields.get("reason", "")
+            request.parameters["order_id"], fields["verdict"], fields["actor"], fields.get("reason", "")
         )
         return Reply(200, self._encode(decided), JSON)
 

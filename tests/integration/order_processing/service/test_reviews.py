@@ -35,7 +35,7 @@ def bearer(shop: Shop) -> dict[str, str]:
 
 
 async def decide(shop: Shop, order_id: str, verdict: str, by: str = "ann", reason: str = "looks odd") -> Answer:
-    body = {"by": by, "verdict": verdict, "reason": reason}
+    body = {"actor": by, "verdict": verdict, "reason": reason}
     return await shop.post(f"{REVIEWS}/{order_id}/decision", body, **bearer(shop))
 
 
@@ -91,10 +91,10 @@ async def test_of_two_reviewers_who_disagree_the_first_stands(shop: Shop) -> Non
 
 async def test_a_claim_keeps_others_away_for_a_while(shop: Shop) -> None:
     order_id = await in_review(shop)
-    claimed = await shop.post(f"{REVIEWS}/{order_id}/claim", {"by": "ann"}, **bearer(shop))
+    claimed = await shop.post(f"{REVIEWS}/{order_id}/claim", {"actor": "ann"}, **bearer(shop))
 
     others = [
-        await shop.post(f"{REVIEWS}/{order_id}/claim", {"by": "bob"}, **bearer(shop)),
+        await shop.post(f"{REVIEWS}/{order_id}/claim", {"actor": "bob"}, **bearer(shop)),
         await decide(shop, order_id, "approve", "bob"),
     ]
     shop.clock.advance(CLAIM_SECONDS)
@@ -113,7 +113,7 @@ async def test_a_decision_without_a_verdict_or_a_reason_is_refused(
     shop: Shop, change: dict[str, str], field: str
 ) -> None:
     order_id = await in_review(shop)
-    body = {"by": "ann", "verdict": "approve", **change}
+    body = {"actor": "ann", "verdict": "approve", **change}
 
     answer = await shop.post(f"{REVIEWS}/{order_id}/decision", body, **bearer(shop))
 
@@ -132,7 +132,7 @@ async def test_nobody_reviews_without_the_token(shop: Shop) -> None:
 
     assert (await shop.get(REVIEWS)).status == 401
     for path in ("claim", "decision"):
-        assert (await shop.post(f"{REVIEWS}/{order_id}/{path}", {"by": "eve"})).status == 401
+        assert (await shop.post(f"{REVIEWS}/{order_id}/{path}", {"actor": "eve"})).status == 401
 
 
 async def test_a_decision_for_an_execution_that_is_gone_stands(shop: Shop) -> None:

@@ -180,7 +180,7 @@ async def test_a_body_that_is_no_code_is_refused_with_its_field(shop: Shop, body
 async def test_operators_see_and_revoke_vouchers(shop: Shop) -> None:
     order = await sold(with_merchants(shop), quantity=2)
     token = {"authorization": f"Bearer {settings(shop.store.path.parent).operator_token_file.read_text()}"}
-    void = {"order_id": order.order_id, "number": "1", "by": "ann", "reason": "lost phone"}
+    void = {"order_id": order.order_id, "number": "1", "actor": "ann", "reason": "lost phone"}
 
     shown = await shop.post("/operator/vouchers/shown", {"code": code_of(shop, order)}, **token)
     both = await shop.post("/operator/vouchers/shown", {"order_id": order.order_id}, **token)
@@ -202,7 +202,7 @@ async def test_operators_see_and_revoke_vouchers(shop: Shop) -> None:
 async def test_a_revocation_that_makes_no_sense_is_refused(shop: Shop, change: dict[str, str], status: int) -> None:
     order = await sold(shop)
     token = {"authorization": f"Bearer {settings(shop.store.path.parent).operator_token_file.read_text()}"}
-    void = {"order_id": order.order_id, "number": "1", "by": "ann", "reason": "lost phone", **change}
+    void = {"order_id": order.order_id, "number": "1", "actor": "ann", "reason": "lost phone", **change}
 
     assert (await shop.post("/operator/vouchers/voids", void, **token)).status == status
 
