@@ -1,6 +1,8 @@
 """From a Task's ``Resource`` to an effect."""
 
+from expeditor.integrations.clients import Clients
 from expeditor.integrations.endpoints import Endpoints, NoEndpointError, endpoint_variable
+from expeditor.integrations.execution_logs import ExecutionLogs, LoggedExecution, LogLevel, LogTarget
 from expeditor.integrations.http_tasks import HttpSettings, HttpTasks
 from expeditor.integrations.invoke import Invoker
 from expeditor.integrations.nested import ClosedExecution, Executions, StartedExecution, StartRequest
@@ -23,8 +25,10 @@ from expeditor.integrations.tasks import (
 __all__ = [
     "CallPool",
     "Cancel",
+    "Clients",
     "ClosedExecution",
     "Endpoints",
+    "ExecutionLogs",
     "Executions",
     "Failed",
     "Handler",
@@ -32,6 +36,9 @@ __all__ = [
     "HttpTasks",
     "Integrations",
     "Invoker",
+    "LogLevel",
+    "LogTarget",
+    "LoggedExecution",
     "NoEndpointError",
     "Outcome",
     "Outside",

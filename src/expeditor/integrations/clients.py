@@ -56,10 +56,13 @@ class Clients:
 
     Nothing of the user's AWS configuration is read, no credentials are looked up, and no call is repeated: the state
     machine's Retry does that.
+
+    Attributes:
+        endpoints: where services are.
     """
 
     def __init__(self, endpoints: Endpoints) -> None:
-        self._endpoints = endpoints
+        self.endpoints = endpoints
         self._services: dict[str, Service] = {}
         self._making = threading.Lock()
         self._session: Any = None
@@ -101,8 +104,8 @@ class Clients:
     def _client(self, name: str, model: Any) -> Client:
         from botocore.config import Config
 
-        url = self._endpoints.url(model.service_id)
-        key, secret, token = self._endpoints.credentials
+        url = self.endpoints.url(model.service_id)
+        key, secret, token = self.endpoints.credentials
         config = Config(
             connect_timeout=CONNECT_SECONDS_MAX,
             read_timeout=READ_SECONDS_MAX,
@@ -112,12 +115,14 @@ class Clients:
             inject_host_prefix=False,
             proxies={},
             s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
             account_id_endpoint_mode="disabled",
             max_pool_connections=16,
         )
         client = self._session.create_client(
             name,
-            region_name=self._endpoints.region,
+            region_name=self.endpoints.region,
             endpoint_url=url,
             aws_access_key_id=key,
             aws_secret_access_key=secret,

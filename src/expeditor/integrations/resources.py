@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from expeditor.clock import Clock
+from expeditor.integrations.clients import Clients
 from expeditor.integrations.endpoints import Endpoints
 from expeditor.integrations.http_tasks import HttpSettings, HttpTasks
 from expeditor.integrations.invoke import Invoker, LambdaTasks
@@ -46,12 +47,12 @@ class Outside:
     """What tasks reach outside the node.
 
     Attributes:
-        endpoints: where AWS services are.
+        clients: call AWS services.
         http: calls HTTP APIs, where the node may.
         pool: the threads that both make their calls on.
     """
 
-    endpoints: Endpoints
+    clients: Clients
     http: HttpTasks
     pool: CallPool
 
@@ -59,9 +60,8 @@ class Outside:
     def from_environment(cls, environment: Mapping[str, str], home: Path, own_url: str) -> "Outside":
         """What the node's own environment allows. Raises SettingsError when ``HTTP_TASK_ALLOW`` cannot be used."""
         pool = CallPool()
-        return cls(
-            Endpoints(environment, own_url), HttpTasks(HttpSettings.from_environment(environment, home), pool), pool
-        )
+        http = HttpTasks(HttpSettings.from_environment(environment, home), pool)
+        return cls(Clients(Endpoints(environment, own_url)), http, pool)
 
 
 class Integrations:
@@ -84,7 +84,7 @@ class Integrations:
         self._functions = LambdaTasks(functions, clock)
         self._table: dict[str, Handler] = _with_callback("lambda:invoke", self._functions.invoke)
         self._outside = outside
-        self._sdk = None if outside is None else SdkTasks(outside.endpoints, outside.pool)
+        self._sdk = None if outside is None else SdkTasks(outside.clients, outside.pool)
         if outside is not None:
             self._table["http:invoke"] = outside.http.invoke
         if topics is not None:
@@ -123,7 +123,7 @@ class Integrations:
         return None if self._sdk is None else self._sdk.handler(name)
 
     def _publish_elsewhere(self) -> Handler | None:
-        if self._outside is None or not self._outside.endpoints.has_elsewhere("SNS"):
+        if self._outside is None or not self._outside.clients.endpoints.has_elsewhere("SNS"):
             return None
         return self._outside_handler(_PUBLISH)
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from expeditor.integrations.clients import Clients, Service, UnknownServiceError
-from expeditor.integrations.endpoints import Endpoints, NoEndpointError
+from expeditor.integrations.endpoints import NoEndpointError
 from expeditor.integrations.metadata import sdk_metadata
 from expeditor.integrations.optimised import OPTIMISED, Optimised
 from expeditor.integrations.pool import CallPool
@@ -53,8 +53,8 @@ class _Action:
 class SdkTasks:
     """Calls AWS services on the threads of a pool. A call is made once; the state's Retry makes it again."""
 
-    def __init__(self, endpoints: Endpoints, pool: CallPool) -> None:
-        self._clients = Clients(endpoints)
+    def __init__(self, clients: Clients, pool: CallPool) -> None:
+        self._clients = clients
         self._pool = pool
 
     def handler(self, resource: str) -> Handler | None:

@@ -7,6 +7,7 @@ from expeditor.clock import ManualClock
 from expeditor.functions import Invocation
 from expeditor.integrations import (
     CallPool,
+    Clients,
     Endpoints,
     HttpSettings,
     HttpTasks,
@@ -42,7 +43,7 @@ async def outcome_of(
 ) -> Outcome:
     pool = CallPool(threads=1)
     http = HttpTasks(HttpSettings((), Path("connections.json")), pool)
-    outside = Outside(Endpoints(environment, own_url), http, pool)
+    outside = Outside(Clients(Endpoints(environment, own_url)), http, pool)
     integrations = Integrations(NoFunctions(), ManualClock(), topics, outside)
     reported: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
     integrations.start(request_for(resource, parameters), reported.set_result)

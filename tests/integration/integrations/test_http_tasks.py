@@ -17,7 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from expeditor.clock import ManualClock
-from expeditor.integrations import CallPool, Endpoints, Failed, HttpSettings, HttpTasks, Integrations, Outcome, Outside
+from expeditor.integrations import (
+    CallPool,
+    Clients,
+    Endpoints,
+    Failed,
+    HttpSettings,
+    HttpTasks,
+    Integrations,
+    Outcome,
+    Outside,
+)
 from expeditor.integrations.http_addresses import allowed_hosts
 from tests.integration.integrations.standins import Answer, Asked, stand_in
 from tests.integration.integrations.tasks import NoFunctions, request_for
@@ -41,7 +51,7 @@ def describe_connections(home: Path, table: object, mode: int = 0o600) -> None:
 
 async def outcome_of(parameters: object, settings: HttpSettings) -> Outcome:
     pool = CallPool(threads=1)
-    outside = Outside(Endpoints({}), HttpTasks(settings, pool), pool)
+    outside = Outside(Clients(Endpoints({})), HttpTasks(settings, pool), pool)
     integrations = Integrations(NoFunctions(), ManualClock(), outside=outside)
     reported: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
     integrations.start(request_for("http:invoke", parameters), reported.set_result)
