@@ -1,13 +1,13 @@
 """``expeditor release``: immutable releases, who gets them, and the way back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from expeditor.cli.clients import aws
-from expeditor.cli.output import CommandError, ExitCode, output_option, say, show, show_rows
+from expeditor.cli.output import CommandError, ExitCode, Format, output_option, say, show, show_rows
 from expeditor.cli.releasing import (
     Instant,
     Share,
@@ -28,6 +28,7 @@ from expeditor.releases import (
     Catalogue,
     Move,
     Release,
+    Replay,
     Replayer,
     Round,
     asking,
@@ -37,7 +38,7 @@ from expeditor.releases import (
     roll,
     summary,
 )
-from expeditor.rollout import WHOLE, Hold, Measure, Plan, RollBack, differences, rate_of
+from expeditor.rollout import WHOLE, FunctionPin, Hold, Measure, Plan, RollBack, differences, rate_of
 
 _REASON = click.option("--reason", default="", help="Why; kept in the history of moves.")
 
@@ -69,7 +70,7 @@ def create(template: Path | None, version: str | None, parameters: tuple[str, ..
         made = create_release(catalogue(), wanted, author().by)
     published = ", ".join(made.published) or "no function"
     say(f"created {made.release.name}, published {published}" if made.is_new else "exists with this content already")
-    show(_described(made.release), output)
+    show(_brief(made.release) if output == Format.TEXT else _described(made.release), output)
 
 
 @command.command("list")
@@ -102,7 +103,10 @@ def show_(release: str, output: str) -> None:
     """Show a release's manifest: digest, parent, functions with versions and code, states."""
     with refusals_told():
         found = _named(catalogue(), release)
-    show(_described(found), output)
+    if output != Format.TEXT:
+        show(_described(found), output)
+        return
+    show(_brief(found) | {f"function {name}": f"version {pin.version}" for name, pin in _pins(found)}, output)
 
 
 @command.command()
@@ -222,21 +226,14 @@ def replay(release: str, count: int, control: str | None, calls: tuple[str, ...]
         client = aws("lambda")
         replayer = Replayer(wanted, lambda arn, text: asking(client, arn, text), (*wanted.dry_run, *calls))
         replays = [replayer.replay(recording) for recording in last_recorded(found, of, count)]
-    rows = [
-        {
-            "execution": each.name,
-            "end": each.status,
-            "differences": list(each.differences),
-            "unknown_call": each.unknown or None,
-            "path": list(each.path),
-        }
-        for each in replays
-        if not each.is_same
-    ]
-    show_rows(rows, ("execution", "end", "differences", "unknown_call"), output)
+    changed = [each for each in replays if not each.is_same]
+    if output == Format.TEXT:
+        show_rows(_grouped(changed), ("executions", "difference", "example"), output)
+    else:
+        show_rows((_replayed(each) for each in changed), (), output)
     say(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in summary(replays).items()))
-    if rows:
-        raise CommandError(f"{len(rows)} of {len(replays)} went another way", ExitCode.ENDED_UNSUCCESSFULLY)
+    if changed:
+        raise CommandError(f"{len(changed)} of {len(replays)} went another way", ExitCode.ENDED_UNSUCCESSFULLY)
 
 
 @command.command("redrive")
@@ -264,6 +261,35 @@ def _named(found: Catalogue, text: str) -> Release:
     return found.get(found.named(text))
 
 
+def _pins(release: Release) -> list[tuple[str, FunctionPin]]:
+    return sorted(release.manifest.functions.items())
+
+
+def _brief(release: Release) -> dict[str, Any]:
+    return {name: value for name, value in _described(release).items() if name not in ("functions", "states")}
+
+
+def _replayed(each: Replay) -> dict[str, Any]:
+    return {
+        "execution": each.name,
+        "end": each.status,
+        "differences": each.differences,
+        "unknown_call": each.unknown or None,
+        "asked": each.asked,
+        "path": each.path,
+    }
+
+
+def _grouped(replays: Sequence[Replay]) -> list[dict[str, Any]]:
+    """Each difference once, the most frequent first, with an execution to look at."""
+    found: dict[str, list[str]] = {}
+    for each in replays:
+        for line in (*each.differences, *([f"not recorded: {each.unknown}"] if each.unknown else [])):
+            found.setdefault(line, []).append(each.name)
+    ordered = sorted(found.items(), key=lambda item: -len(item[1]))
+    return [{"executions": len(names), "difference": line, "example": names[0]} for line, names in ordered]
+
+
 def _described(release: Release) -> dict[str, Any]:
     manifest = release.manifest
     states = manifest.definition.get("States", {}) if isinstance(manifest.definition, dict) else {}
@@ -275,7 +301,7 @@ def _described(release: Release) -> dict[str, Any]:
         "parent": manifest.parent or None,
         "by": release.by or "expeditor up",
         "created_at": release.created_at,
-        "functions": {name: f"version {pin.version}, code {pin.code}" for name, pin in manifest.functions.items()},
+        "functions": {name: f"version {pin.version}, digest {pin.digest}" for name, pin in manifest.functions.items()},
         "dry_run": " ".join(release.dry_run) or None,
         "states": list(states) if isinstance(states, dict) else [],
     }

@@ -205,6 +205,8 @@ def _decoded(text: str | None) -> JSONValue:
 
 
 def _short(value: JSONValue) -> str:
+    if isinstance(value, dict | list):
+        return "{...}" if isinstance(value, dict) else f"[{len(value)}]"
     text = "(absent)" if value is None else encode(value).decode()
     return text if len(text) <= 60 else f"{text[:57]}..."
 

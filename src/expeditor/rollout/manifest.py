@@ -116,7 +116,7 @@ def _function_differences(before: Manifest, after: Manifest) -> Iterator[str]:
             versions, others = f"(version {old.version} -> {new.version})", asdict(new)
             for field, value in _without(asdict(old), "environment", "version").items():
                 if value != others[field]:
-                    yield f"function {name}: {field} {value} -> {others[field]} {versions}"
+                    yield f"function {name}: {field} {_plain(value)} -> {_plain(others[field])} {versions}"
             yield from _environment_differences(name, old.environment, new.environment)
 
 
@@ -142,6 +142,12 @@ def _replaced(value: JSONValue, name_of: Callable[[re.Match[str]], str]) -> JSON
     if isinstance(value, list):
         return [_replaced(each, name_of) for each in value]
     return _FUNCTION_ARN.sub(name_of, value) if isinstance(value, str) else value
+
+
+def _plain(value: object) -> str:
+    """Digests need not be read to the end."""
+    text = str(value)
+    return text if len(text) <= 24 else f"{text[:12]}..."
 
 
 def _short(value: JSONValue) -> str:

@@ -135,7 +135,8 @@ def test_a_version_is_taken_in_any_spelling(version: str) -> None:
 def test_versions_sort_as_versions() -> None:
     versions = ["1.0.0-rc.2", "1.0.0-rc.10", "1.0.0", "1.2.0", "1.10.0", "2.0.0"]
 
-    assert sorted(versions[::-1], key=lambda each: ReleaseName("shop", each).order) == versions
+    shuffled = versions[::-1]
+    assert sorted(shuffled, key=lambda each: ReleaseName("shop", each).order) == versions
 
 
 def flow(**more: Any) -> str:
