@@ -121,7 +121,7 @@ async def test_the_browser_keeps_its_orders(shop: Shop) -> None:
 
     assert "HttpOnly; SameSite=Lax" in second.headers["set-cookie"]
     assert page.index(second.headers["location"]) < page.index(first.headers["location"])
-    assert "On their way" in page
+    assert "orders under way" in page
 
 
 async def test_the_list_is_bounded(shop: Shop) -> None:
