@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from order_processing.functions.task import Event, answer, owned
-from order_processing.operations import reserve_shipment, shared_services
+from order_processing.functions.task import Event, take
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
     """Has the warehouse put the goods of a sale item aside."""
-    order_id, epoch = owned(event)
-    return answer(reserve_shipment(shared_services(), order_id, epoch), epoch)
+    return take("reserve-shipment", event)

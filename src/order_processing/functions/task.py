@@ -1,44 +1,28 @@
-"""What the handlers have in common: the input and the output of a task of the state machine."""
+"""What the handlers have in common: each takes the step of its name, here or where another system takes it."""
 
+import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from order_processing.domain import Order
-from order_processing.errors import RefusedError
+from order_processing.gateways import RemoteOperation, remote_operations
+from order_processing.operations import Event, TaskInputError, answer, owned, perform, shared_services
 
-Event = Mapping[str, Any]
-"""JSON as Lambda hands it over."""
-
-
-class TaskInputError(RefusedError):
-    """The event names no order, or no epoch to act under."""
-
-    def __init__(self, field: str) -> None:
-        super().__init__(f"the task's input has no {field}; pass order_id and epoch on from the execution's input")
-        self.field = field
+__all__ = ["Event", "TaskInputError", "answer", "owned", "take"]
 
 
-def owned(event: Event) -> tuple[str, int]:
-    """The order a task is about and the epoch of whoever sent it.
+def take(name: str, event: Event) -> dict[str, Any]:
+    """Takes the step called *name*; ``REMOTE_OPERATIONS`` may name another system that does.
 
     Raises:
-        TaskInputError: one of them is missing.
+        TaskInputError: the event names no order or no epoch.
     """
-    order_id, epoch = event.get("order_id"), event.get("epoch")
-    if not isinstance(order_id, str) or not order_id:
-        raise TaskInputError("order_id")
-    if not isinstance(epoch, int):
-        raise TaskInputError("epoch")
-    return order_id, epoch
+    owned(event)
+    remote = _remote().get(name)
+    return perform(shared_services(), name, event) if remote is None else remote.perform(event)
 
 
-def answer(order: Order, epoch: int) -> dict[str, Any]:
-    """What every task returns: enough for the next state, even if nothing else of its input were kept."""
-    return {
-        "order_id": order.order_id,
-        "epoch": epoch,
-        "user_guid": order.user_guid,
-        "unit_id": order.unit_id,
-        "kind": order.kind.value,
-        "status": order.status.value,
-    }
+@cache
+def _remote() -> Mapping[str, RemoteOperation]:
+    """Read once per worker: its environment is part of the function's version."""
+    return remote_operations(os.environ)

@@ -15,6 +15,13 @@ from order_processing.gateways.payment import (
     Succeeded,
     Unknown,
 )
+from order_processing.gateways.remote import (
+    RemoteOperation,
+    RemoteRefusedError,
+    RemoteSettingsError,
+    RemoteUnavailableError,
+    remote_operations,
+)
 from order_processing.gateways.sandbox_client import SandboxPayments
 from order_processing.gateways.warehouse import BuiltInWarehouse, Reservation, ShipmentRequest, Warehouse
 
@@ -32,6 +39,10 @@ __all__ = [
     "ProviderEvent",
     "ProviderPayment",
     "ProviderStatus",
+    "RemoteOperation",
+    "RemoteRefusedError",
+    "RemoteSettingsError",
+    "RemoteUnavailableError",
     "Reservation",
     "Result",
     "SandboxPayments",
@@ -42,4 +53,5 @@ __all__ = [
     "UrlError",
     "Warehouse",
     "open_mail",
+    "remote_operations",
 ]

@@ -71,12 +71,23 @@ from order_processing.operations.screening import (
     start_processing,
 )
 from order_processing.operations.settling import UnknownPaymentError, observe, open_payments, resolve, undo
+from order_processing.operations.steps import (
+    STEPS,
+    Event,
+    TaskInputError,
+    UnknownOperationError,
+    answer,
+    owned,
+    perform,
+)
 from order_processing.operations.sweeping import Sweep, sweep_holds
 
 __all__ = [
+    "STEPS",
     "UNSETTLED",
     "Claim",
     "ContendedError",
+    "Event",
     "IdempotencyMismatchError",
     "Located",
     "NoReviewError",
@@ -94,10 +105,13 @@ __all__ = [
     "StuckFilter",
     "StuckGroup",
     "Sweep",
+    "TaskInputError",
     "UnknownAlertError",
+    "UnknownOperationError",
     "UnknownPaymentError",
     "UnknownVoucherError",
     "VoucherKeyError",
+    "answer",
     "authorize",
     "breaker_of",
     "capture",
@@ -123,7 +137,9 @@ __all__ = [
     "open_breaker",
     "open_payments",
     "open_services",
+    "owned",
     "pause_order",
+    "perform",
     "place",
     "preview_fraud",
     "quarantine",

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from order_processing.domain import ActError, StaleOwnerError, UnknownOrderError
 from order_processing.errors import OrderProcessingError, RefusedError, TransientError
+from order_processing.operations import TaskInputError, UnknownOperationError
 from order_processing.service.problems import Problem, ProblemError
 
 T = TypeVar("T")
@@ -14,6 +15,8 @@ _PROBLEMS: Mapping[type[OrderProcessingError], Problem] = {
     UnknownOrderError: Problem.UNKNOWN_ORDER,
     StaleOwnerError: Problem.STALE_OWNER,
     ActError: Problem.INVALID_FIELD,
+    TaskInputError: Problem.INVALID_FIELD,
+    UnknownOperationError: Problem.NOT_FOUND,
     RefusedError: Problem.REFUSED,
     TransientError: Problem.UNAVAILABLE,
 }
@@ -34,4 +37,4 @@ async def told(act: Callable[[], T]) -> T:
         problem = next((known for kind, known in _PROBLEMS.items() if isinstance(error, kind)), None)
         if problem is None:
             raise
-        raise ProblemError(problem, str(error)) from error
+        raise ProblemError(problem, str(error), error=type(error).__name__) from error

@@ -14,6 +14,7 @@ from order_processing.operations import (
     give_up,
     hand_to,
     pause_order,
+    perform,
     record_act,
     redrive,
     resolve_payments,
@@ -21,9 +22,10 @@ from order_processing.operations import (
     stuck_groups,
     stuck_orders,
 )
+from order_processing.service import strict_json
 from order_processing.service.acting import told
 from order_processing.service.fields import json_texts
-from order_processing.service.http import JSON, Reply
+from order_processing.service.http import JSON, Reply, demand_media_type, read_body
 from order_processing.service.operator_api import OrderRow, chosen, number, row_of
 from order_processing.service.operators import Operators
 from order_processing.service.problems import Problem, field_problem
@@ -106,10 +108,26 @@ class ControlApi:
         acts = (Route("POST", f"/operator/orders/{{order_id}}/{name}", partial(self._act, name=name)) for name in ACTS)
         return (
             *acts,
+            Route("POST", "/orders/{order_id}/operations/{operation}", self.operate),
             Route("GET", "/operator/stuck", self.stuck),
             Route("GET", "/operator/audit", self.audit),
             Route("POST", "/operator/audit", self.record),
         )
+
+    async def operate(self, request: Request) -> Reply:
+        """``POST /orders/{order_id}/operations/{operation}``: one step of a pipeline, for systems that drive orders.
+
+        The body is the step's event, with the ``epoch`` of the order's owner; the answer is the step's. An epoch that
+        is not the order's any more is answered 409, ``error`` StaleOwnerError. ``take-over-order`` gives an epoch.
+        """
+        self._operators.demand_token(request)
+        demand_media_type(request.scope, JSON)
+        document = strict_json.parse(await read_body(request.scope, request.receive))
+        if not isinstance(document, dict):
+            raise field_problem(Problem.INVALID_FIELD, "", "must be an object")
+        event = {**document, "order_id": request.parameters["order_id"]}
+        answer = await told(lambda: perform(self._services, request.parameters["operation"], event))
+        return Reply(200, self._encode(answer), JSON)
 
     async def stuck(self, request: Request) -> Reply:
         """``GET /operator/stuck``: orders that do not get further, the longest waiting first, and grouped.

@@ -77,6 +77,7 @@ class ProblemError(RefusedError):
     Attributes:
         errors: each field that is wrong, the first one also stands in the answer's ``field``.
         headers: further response headers, such as ``Allow``.
+        error: name of the refusal that programs match, such as ``StaleOwnerError``, "" where the type says all.
     """
 
     def __init__(
@@ -86,12 +87,14 @@ class ProblemError(RefusedError):
         *,
         errors: Iterable[FieldError] = (),
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        error: str = "",
     ) -> None:
         super().__init__(detail)
         self.problem = problem
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = headers
+        self.error = error
 
 
 def field_problem(problem: Problem, field: str, detail: str) -> ProblemError:
@@ -100,7 +103,7 @@ def field_problem(problem: Problem, field: str, detail: str) -> ProblemError:
 
 
 def encode_problem(error: ProblemError) -> bytes:
-    """The answer's body: ``type``, ``title``, ``status``, ``detail``, and for fields ``field`` and ``errors``."""
+    """The answer's body: ``type``, ``title``, ``status``, ``detail``; ``field`` and ``errors``, ``error`` if any."""
     problem = error.problem
     document: dict[str, object] = {
         "type": problem.uri,
@@ -108,6 +111,8 @@ def encode_problem(error: ProblemError) -> bytes:
         "status": problem.status,
         "detail": error.detail,
     }
+    if error.error:
+        document["error"] = error.error
     if error.errors:
         document["field"] = error.errors[0].field
         document["errors"] = [{"field": each.field, "detail": each.detail} for each in error.errors]
