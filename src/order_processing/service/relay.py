@@ -17,6 +17,9 @@ BATCH_MAX = 10
 """SNS takes at most so many messages in one PublishBatch."""
 
 READ_MAX = 100
+GATHER_SECONDS = 0.004
+"""After a batch the next orders gather for so long; the first order after a quiet moment never waits."""
+
 BACKOFF_FIRST_SECONDS = 0.05
 BACKOFF_MAX_SECONDS = 5.0
 """After a failure the pause doubles from the first to the last; new orders do not shorten it."""
@@ -149,6 +152,7 @@ class Relay:
             left = self.publish_once()
             if self.figures.oldest_unpublished_at is None:
                 break
+            self._stop.wait(GATHER_SECONDS)
         return left
 
     def _wake_later(self, failures: int) -> None:

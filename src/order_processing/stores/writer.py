@@ -63,6 +63,7 @@ class Writer:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._closing = False
+        self._is_woken = False
         self.watch(self._wake_out, self._drain_wakes)
         self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
         self._thread.start()
@@ -88,7 +89,10 @@ class Writer:
         self._selector.unregister(sock)
 
     def wake(self) -> None:
-        """Makes the thread look around now."""
+        """Makes the thread look around now; one wake that it has not seen yet is enough for all."""
+        if self._is_woken:
+            return
+        self._is_woken = True
         with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
             self._wake_in.send(b"\0")
 
@@ -123,6 +127,8 @@ class Writer:
                 return
 
     def _drain_wakes(self) -> None:
+        # First the flag: who submits after it wakes again, who submitted before is found by the look-around to come.
+        self._is_woken = False
         with contextlib.suppress(BlockingIOError):
             while self._wake_out.recv(4096):
                 pass
