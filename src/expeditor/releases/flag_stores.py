@@ -73,17 +73,13 @@ class FileFlagStore:
             if flags.change.follows != present:
                 raise FlagsChangedError(flags.change.follows, present)
             text = encode(render(flags))
-            with self._history.open("ab") as file:
-                file.write(text + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            _append(self._history, text)
             _replace(self.path, msgspec.json.format(text, indent=2) + b"\n")
 
     def history(self) -> tuple[Flags, ...]:
         """See ``FlagStore``."""
         lines = self._history.read_bytes().splitlines() if self._history.exists() else []
-        whole = [line for line in lines if line.endswith(b"}")]
-        return _in_force(self.read(), (parse(decode(line)) for line in whole))
+        return _in_force(self.read(), (flags for line in lines if (flags := _whole(line)) is not None))
 
 
 class ParameterFlagStore:
@@ -141,6 +137,25 @@ def _in_force(present: Flags, documents: Iterable[Flags]) -> tuple[Flags, ...]:
         at = latest[at.change.follows]
         chain.append(at)
     return tuple(reversed(chain))
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Adds *line*, on a line of its own even if a crash cut the one before."""
+    with path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        is_cut = size > 0 and file.read(1) != b"\n"
+        file.write((b"\n" if is_cut else b"") + line + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _whole(line: bytes) -> Flags | None:
+    """The document in *line*; None for a line that a crash cut, whose document never came into force."""
+    try:
+        return parse(decode(line))
+    except (msgspec.DecodeError, FlagsError):
+        return None
 
 
 def _replace(path: Path, text: bytes) -> None:
