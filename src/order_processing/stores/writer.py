@@ -127,11 +127,11 @@ class Writer:
                 return
 
     def _drain_wakes(self) -> None:
-        # First the flag: who submits after it wakes again, who submitted before is found by the look-around to come.
-        self._is_woken = False
         with contextlib.suppress(BlockingIOError):
             while self._wake_out.recv(4096):
                 pass
+        # Only now: a wake before this is answered by the look-around to come, and its byte may be gone already.
+        self._is_woken = False
 
     def _commit(self, batch: list[Work]) -> None:
         fault = self._write(batch)

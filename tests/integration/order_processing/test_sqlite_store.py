@@ -240,3 +240,27 @@ def test_a_fault_of_the_writer_ends_its_process(tmp_path: Path) -> None:
 
     assert ended.returncode == EXIT_SOFTWARE
     assert "ended by a fault" in ended.stderr
+
+
+def test_the_writer_sees_every_commit_however_they_come_in(tmp_path: Path) -> None:
+    store = SqliteOrderStore(tmp_path / "orders.db")
+    unanswered: list[int] = []
+
+    def commit_many(thread: int) -> None:
+        for number in range(300):
+            future = store.commit((PutOffer(an_offer(unit_id=f"unit-{thread}-{number}")),))
+            try:
+                future.result(timeout=10)
+            except TimeoutError:
+                unanswered.append(number)
+                return
+
+    threads = [threading.Thread(target=commit_many, args=(number,)) for number in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    count = len(store.offers())
+    store.close()
+
+    assert (count, unanswered) == (8 * 300, [])
