@@ -29,7 +29,7 @@ from expeditor.asl.events import (
     TaskSucceeded,
     TimerFired,
 )
-from expeditor.asl.execution import ActiveState, Execution, ExecutionContext, Failure, MapRun
+from expeditor.asl.execution import HISTORY_EVENTS_MAX, ActiveState, Execution, ExecutionContext, Failure, MapRun
 from expeditor.asl.history import HistoryEvent
 from expeditor.asl.machine import advance
 from expeditor.asl.model import Machine, MapState, ParallelState, State, TaskState
@@ -38,6 +38,7 @@ from expeditor.asl.single_definition import compile_single_state
 from expeditor.asl.single_state import SingleState, StateReport, Trial, TrialStatus
 
 __all__ = [
+    "HISTORY_EVENTS_MAX",
     "ActiveState",
     "AnyEvent",
     "CancelTask",

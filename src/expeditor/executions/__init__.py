@@ -1,6 +1,7 @@
 """Durable executions of state machines."""
 
 from expeditor.executions.activities import Activities, Activity, ActivityTask
+from expeditor.executions.aliases import Alias, Aliases
 from expeditor.executions.engine import Counts, Engine
 from expeditor.executions.machines import (
     CreateStateMachine,
@@ -15,6 +16,7 @@ from expeditor.executions.records import ExecutionDescription, ExecutionFilter, 
 from expeditor.executions.runner import Change, ChangeKind
 from expeditor.executions.timers import Alarm, LoopAlarm
 from expeditor.executions.trials import Trials, check_input
+from expeditor.executions.versions import Version, Versions
 from expeditor.integrations import ClosedExecution, StartedExecution, StartRequest
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "Activity",
     "ActivityTask",
     "Alarm",
+    "Alias",
+    "Aliases",
     "Change",
     "ChangeKind",
     "ClosedExecution",
@@ -42,5 +46,7 @@ __all__ = [
     "StateMachines",
     "Trials",
     "UpdateStateMachine",
+    "Version",
+    "Versions",
     "check_input",
 ]

@@ -4,20 +4,22 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from expeditor.asl import Execution, ExecutionAborted, ExecutionContext, ExecutionStatus, HistoryEvent
+from expeditor.asl import Execution, ExecutionAborted, ExecutionStatus, HistoryEvent
 from expeditor.errors import ServiceError
 from expeditor.executions import arns
+from expeditor.executions.addressing import Startable
 from expeditor.executions.errors import (
     EngineClosedError,
     ExecutionUnavailableError,
     InvalidExecutionInputError,
 )
 from expeditor.executions.inputs import check_json
-from expeditor.executions.machines import Startable, StateMachines
+from expeditor.executions.machines import MachineType, StateMachines
 from expeditor.executions.parts import Parts
 from expeditor.executions.rebuilding import Progress, Rebuilding
 from expeditor.executions.records import ExecutionDescription, ExecutionFilter, ExecutionPage, Records
-from expeditor.executions.recovery import closed_from, token_prefix
+from expeditor.executions.recovery import closed_from, new_context
+from expeditor.executions.redriving import Redriving
 from expeditor.executions.registry import Registry
 from expeditor.executions.runner import Subscriber
 from expeditor.executions.running import Running, Waiter
@@ -65,7 +67,8 @@ class Engine:
         self._names = rebuilding.names
         self.activities = rebuilding.runner.activities
         self._tokens = TaskTokens(parts, self._registry, self._runner)
-        self._records = Records(parts.database, self.machines)
+        self._records = Records(parts.database, self.machines, parts.clock)
+        self._redriving = Redriving(parts, self._registry, self._records, rebuilding)
         self._last_id = executions.last_id(parts.database.reader)
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
@@ -132,6 +135,17 @@ class Engine:
             self._runner.post(running, ExecutionAborted(at, seed, error, cause), waiter)
         return waiter
 
+    def redrive_execution(self, arn: str, client_token: str | None = None) -> "asyncio.Future[float]":
+        """Lets an execution that ended badly go on from where it failed, and answers when it began to.
+
+        Args:
+            client_token: the same one again gives the first answer.
+
+        Raises (at once or through the future):
+            ExecutionDoesNotExistError, ExecutionNotRedrivableError, InvalidArnError.
+        """
+        return self._redriving.redrive(arn, client_token)
+
     def wait_closed(self, arn: str) -> "asyncio.Future[ClosedExecution]":
         """The end of an execution.
 
@@ -193,28 +207,21 @@ class Engine:
             raise EngineClosedError
         startable = self.machines.startable(request.state_machine_arn)
         check_json(request.input, InvalidExecutionInputError)
+        is_express = startable.row.type == MachineType.EXPRESS
         if request.name is None:
             name = self._parts.ids.uuid()
         else:
             name = request.name
             arns.check_name(name)
-            if self._names.is_running(arns.execution_arn(request.state_machine_arn, name), request, waiter):
+            if not is_express and self._names.is_running(arns.execution_arn(startable.row.arn, name), request, waiter):
                 return
+        if is_express:
+            name = arns.unique_name(name, self._parts.ids.uuid())
         self._runner.begin(self._new(startable, name, request, waiter))
 
     def _new(self, startable: Startable, name: str, request: StartRequest, waiter: Waiter) -> Running:
         self._last_id += 1
         machine, secret, now = startable.row, self._parts.ids.seed().hex(), self._parts.clock.now()
-        context = ExecutionContext(
-            execution_arn=arns.execution_arn(machine.arn, name),
-            execution_name=name,
-            role_arn=machine.role_arn,
-            started_at=now,
-            state_machine_arn=machine.arn,
-            state_machine_name=machine.name,
-            input=request.input,
-            token_prefix=token_prefix(self._last_id, secret),
-        )
         row = NewExecution(
             id=self._last_id,
             machine_id=machine.id,
@@ -231,7 +238,10 @@ class Engine:
             secret=secret,
             started_by=request.started_by,
             trace_header=request.trace_header,
+            version=startable.version,
+            alias=startable.alias,
         )
+        context = new_context(row, machine.arn, machine.name, machine.role_arn)
         execution = Execution.new(context)
         return Running(
             row.id, context.execution_arn, startable.machine, execution, row=row, is_inserted=False, starting=[waiter]

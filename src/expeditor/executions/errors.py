@@ -163,6 +163,44 @@ class ExecutionUnavailableError(ServiceError):
         self.arn = arn
 
 
+class ConflictError(ServiceError):
+    """The change contradicts what is there: another alias of that name, a version that an alias leads to."""
+
+    code = "ConflictException"
+
+
+class InvalidRequestError(ServiceError):
+    """Parameters that do not go together, or name the wrong kind of thing."""
+
+    code = "ValidationException"
+
+
+class MissingReferenceError(ServiceError):
+    """An alias, a version or a state machine that the request names does not exist."""
+
+    code = "ResourceNotFound"
+
+    def __init__(self) -> None:
+        super().__init__("Request references a resource that does not exist.")
+
+
+class QuotaExceededError(ServiceError):
+    """More versions or aliases than a state machine may have."""
+
+    code = "ServiceQuotaExceededException"
+
+
+class ExecutionNotRedrivableError(ServiceError):
+    """The execution runs, has succeeded, ended too long ago, or has no room left in its history."""
+
+    code = "ExecutionNotRedrivable"
+
+    def __init__(self, arn: str, reason: str) -> None:
+        super().__init__(reason)
+        self.arn = arn
+        self.reason = reason
+
+
 class EngineClosedError(ExpeditorError):
     """The engine was closed while someone waited; nothing that was acknowledged is lost."""
 

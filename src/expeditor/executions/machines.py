@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeVar
@@ -13,6 +13,8 @@ from expeditor.asl import Machine, compile_definition
 from expeditor.clock import Clock
 from expeditor.errors import ServiceError
 from expeditor.executions import arns
+from expeditor.executions.addressing import Routed, Startable, active, addressed, existing
+from expeditor.executions.aliases import Aliases
 from expeditor.executions.errors import (
     InvalidArnError,
     MissingParameterError,
@@ -22,8 +24,10 @@ from expeditor.executions.errors import (
     StateMachineDoesNotExistError,
     TooManyTagsError,
 )
+from expeditor.executions.versions import Versions, publish
 from expeditor.ids import Ids
-from expeditor.store import Database, executions, state_machines
+from expeditor.store import Database, executions, state_machine_versions, state_machines
+from expeditor.store.state_machine_versions import VersionRow
 from expeditor.store.state_machines import MachineRow, NewRevision
 
 DEFINITION_BYTES_MAX = 1_048_576
@@ -53,6 +57,8 @@ class StateMachine:
         revision_id: None until the first update.
         logging, tracing: configurations as JSON text in AWS's spelling.
         created_at, updated_at: seconds since the epoch.
+        version: the number that was published with it, if it was asked for.
+        description: of the version that was asked for.
     """
 
     arn: str
@@ -66,6 +72,8 @@ class StateMachine:
     tracing: str
     created_at: float
     updated_at: float
+    version: int | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,11 @@ class StateMachineSummary:
 
 @dataclass(frozen=True, slots=True)
 class CreateStateMachine:
-    """A state machine to be; the configurations are JSON text in AWS's spelling."""
+    """A state machine to be; the configurations are JSON text in AWS's spelling.
+
+    Attributes:
+        publish: whether to make a version of it at once, with *version_description*.
+    """
 
     name: str
     definition: str
@@ -89,25 +101,25 @@ class CreateStateMachine:
     logging: str = DEFAULT_LOGGING
     tracing: str = DEFAULT_TRACING
     tags: Mapping[str, str] | None = None
+    publish: bool = False
+    version_description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateStateMachine:
-    """What to change; None leaves it as it is."""
+    """What to change; None leaves it as it is.
+
+    Attributes:
+        publish: whether to make a version of the outcome, with *version_description*.
+    """
 
     arn: str
     definition: str | None = None
     role_arn: str | None = None
     logging: str | None = None
     tracing: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Startable:
-    """A state machine's newest revision, ready to start executions."""
-
-    row: MachineRow
-    machine: Machine
+    publish: bool = False
+    version_description: str | None = None
 
 
 class StateMachines:
@@ -115,13 +127,19 @@ class StateMachines:
 
     Everything that writes answers with a future that resolves when the change is on disk, and refuses with a
     ServiceError, at once or through the future.
+
+    Attributes:
+        versions, aliases: of the state machines.
+        compiled: the machine of a definition, by its id.
     """
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self.versions = Versions(database, clock, self._change)
+        self.aliases = Aliases(database, clock, self._change)
         self._database = database
         self._clock = clock
         self._ids = ids
-        self._startable: dict[str, Startable] = {}
+        self._startable: dict[str, Startable | Routed] = {}
         self.compiled = lru_cache(_COMPILED_MAX)(self._compile)
 
     def create(self, wanted: CreateStateMachine) -> "asyncio.Future[StateMachine]":
@@ -139,9 +157,10 @@ class StateMachines:
         now = self._clock.now()
 
         def run(connection: apsw.Connection) -> StateMachine:
-            return _described(connection, _create(connection, arn, wanted, now))
+            row = _create(connection, arn, wanted, now)
+            return _published(connection, row, wanted, now)
 
-        return self._change(arn, run)
+        return self._change(run)
 
     def update(self, wanted: UpdateStateMachine) -> "asyncio.Future[StateMachine]":
         """Makes a new revision, unless nothing changes; running executions stay on theirs.
@@ -152,13 +171,14 @@ class StateMachines:
         if all(value is None for value in (wanted.definition, wanted.role_arn, wanted.logging, wanted.tracing)):
             raise MissingParameterError
         if wanted.definition is not None:
-            _check_definition(wanted.definition, _existing(self._database.reader, wanted.arn).type)
+            _check_definition(wanted.definition, existing(self._database.reader, wanted.arn).type)
         label, now = self._ids.uuid(), self._clock.now()
 
         def run(connection: apsw.Connection) -> StateMachine:
-            return _described(connection, _update(connection, wanted, label, now))
+            row = _update(connection, wanted, label, now)
+            return _published(connection, row, wanted, now)
 
-        return self._change(wanted.arn, run)
+        return self._change(run)
 
     def delete(self, arn: str) -> "asyncio.Future[None]":
         """Deletes a state machine, at once or when its last execution ends; unknown ones are ignored, as AWS does.
@@ -176,11 +196,21 @@ class StateMachines:
                 state_machines.remove_tags(connection, arn)
                 state_machines.finish_deletions(connection)
 
-        return self._change(arn, run)
+        return self._change(run)
 
     def describe(self, arn: str) -> StateMachine:
-        """One state machine. Raises StateMachineDoesNotExistError."""
-        return _described(self._database.reader, _existing(self._database.reader, arn))
+        """One state machine, or one version of it. Raises StateMachineDoesNotExistError."""
+        reader = self._database.reader
+        found = addressed(reader, arn)
+        if found.version is not None:
+            return _described_version(reader, found.version)
+        if found.alias is not None:
+            raise StateMachineDoesNotExistError(arn)
+        return _described(reader, found.row)
+
+    def type_of(self, arn: str) -> MachineType:
+        """The type of the state machine, version or alias. Raises StateMachineDoesNotExistError."""
+        return MachineType(addressed(self._database.reader, arn).row.type)
 
     def describe_for_execution(self, execution_arn: str) -> StateMachine:
         """The state machine as it was when that execution started. Raises StateMachineDoesNotExistError."""
@@ -222,19 +252,43 @@ class StateMachines:
         return self._database.submit(run)
 
     def startable(self, arn: str) -> Startable:
-        """The newest revision, compiled. Raises StateMachineDoesNotExistError, StateMachineDeletingError."""
+        """What *arn* names, compiled: the newest revision, a version, or the version an alias leads to this time.
+
+        Raises:
+            StateMachineDeletingError, StateMachineDoesNotExistError.
+        """
         known = self._startable.get(arn)
         if known is None:
-            row = _existing(self._database.reader, arn)
-            if row.status == "DELETING":
-                raise StateMachineDeletingError(arn)
-            known = self._startable[arn] = Startable(row, self.compiled(row.definition_id))
-        return known
+            known = self._startable[arn] = self._find_startable(arn)
+        return known if isinstance(known, Startable) else known.choose(self._ids.draw())
 
-    def _change(self, arn: str, run: Callable[[apsw.Connection], T]) -> "asyncio.Future[T]":
-        """Runs a change of one state machine; what was known of it is read anew afterwards."""
+    def _find_startable(self, arn: str) -> Startable | Routed:
+        found = addressed(self._database.reader, arn)
+        if found.row.status == "DELETING":
+            raise StateMachineDeletingError(arn)
+        if found.alias is not None:
+            alias, machine_arn = found.alias, found.row.arn
+            return Routed(
+                tuple(
+                    (replace(self._startable_version(machine_arn, number), alias=alias.name), weight)
+                    for number, weight in alias.routing
+                )
+            )
+        if found.version is not None:
+            return self._startable_version(found.row.arn, found.version.number)
+        return Startable(found.row, self.compiled(found.row.definition_id))
+
+    def _startable_version(self, machine_arn: str, number: int) -> Startable:
+        reader = self._database.reader
+        version = addressed(reader, f"{machine_arn}:{number}").version
+        assert version is not None
+        row = state_machines.by_revision(reader, version.revision_id)
+        return Startable(row, self.compiled(row.definition_id), version=number)
+
+    def _change(self, run: Callable[[apsw.Connection], T]) -> "asyncio.Future[T]":
+        """Runs a change of state machines; what was known of them is read anew afterwards."""
         future = self._database.submit(run)
-        future.add_done_callback(lambda _: self._startable.pop(arn, None))
+        future.add_done_callback(lambda _: self._startable.clear())
         return future
 
     def _compile(self, definition_id: int) -> Machine:
@@ -246,6 +300,7 @@ def _create(connection: apsw.Connection, arn: str, wanted: CreateStateMachine, n
     if row is None or row.status == "DELETED":
         revision = NewRevision(None, wanted.definition, wanted.role_arn, wanted.logging, wanted.tracing, now)
         created = state_machines.put_machine(connection, arn, wanted.name, wanted.type, revision)
+        state_machine_versions.remove_all(connection, created.id)
         state_machines.put_tags(connection, arn, wanted.tags or {})
         return created
     if row.status == "DELETING":
@@ -259,9 +314,7 @@ def _create(connection: apsw.Connection, arn: str, wanted: CreateStateMachine, n
 
 
 def _update(connection: apsw.Connection, wanted: UpdateStateMachine, label: str, now: float) -> MachineRow:
-    row = _existing(connection, wanted.arn)
-    if row.status == "DELETING":
-        raise StateMachineDeletingError(wanted.arn)
+    row = active(connection, wanted.arn)
     before = NewRevision(
         row.label,
         state_machines.definition(connection, row.definition_id),
@@ -281,11 +334,25 @@ def _update(connection: apsw.Connection, wanted: UpdateStateMachine, label: str,
     return state_machines.put_revision(connection, wanted.arn, after._replace(label=label, created_at=now))
 
 
-def _existing(connection: apsw.Connection, arn: str) -> MachineRow:
-    row = state_machines.by_arn(connection, arn)
-    if row is None or row.status == "DELETED":
-        raise StateMachineDoesNotExistError(arn)
-    return row
+def _published(
+    connection: apsw.Connection, row: MachineRow, wanted: CreateStateMachine | UpdateStateMachine, now: float
+) -> StateMachine:
+    """The outcome of a change, with its version where one was asked for."""
+    described = _described(connection, row)
+    if not wanted.publish:
+        return described
+    return replace(described, version=publish(connection, row, wanted.version_description, now).number)
+
+
+def _described_version(connection: apsw.Connection, version: VersionRow) -> StateMachine:
+    described = _described(connection, state_machines.by_revision(connection, version.revision_id))
+    return replace(
+        described,
+        arn=f"{described.arn}:{version.number}",
+        created_at=version.created_at,
+        version=version.number,
+        description=version.description,
+    )
 
 
 def _described(connection: apsw.Connection, row: MachineRow) -> StateMachine:

@@ -47,7 +47,7 @@ class Names:
         self._registry.remove(duplicate)
         wanted, context = duplicate.row, duplicate.execution.context
         assert wanted is not None
-        row = executions.by_name(self._database.reader, context.state_machine_arn, context.execution_name)
+        row = executions.by_name(self._database.reader, context.state_machine_arn, wanted.name)
         assert row is not None
         # The task that started it asks again after a crash, when it may have ended already.
         is_again = row.started_by is not None and row.started_by == wanted.started_by

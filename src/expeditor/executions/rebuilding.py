@@ -51,7 +51,7 @@ class Rebuilding:
         self._registry.closed_counts.pop("RUNNING", None)
         ids = executions.running_ids(reader)
         for done in range(0, len(ids), _CHUNK):
-            self._bring_back(ids[done : done + _CHUNK])
+            self.bring_back(ids[done : done + _CHUNK])
             if progress is not None:
                 progress(min(done + _CHUNK, len(ids)), len(ids))
             await asyncio.sleep(0)
@@ -70,7 +70,7 @@ class Rebuilding:
         lost, self._lost = self._lost, {}
         ids, found = list(lost), set[int]()
         for at in range(0, len(ids), _CHUNK):
-            found |= self._bring_back(ids[at : at + _CHUNK])
+            found |= self.bring_back(ids[at : at + _CHUNK])
         for execution_id in lost.keys() - found:
             self._registry.refuse_waiters(execution_id, ExecutionDoesNotExistError(lost[execution_id]))
         self._parts.database.submit(lambda _: None).add_done_callback(self._note_success)
@@ -79,7 +79,7 @@ class Rebuilding:
         if future.exception() is None:
             self._failures = 0
 
-    def _bring_back(self, ids: Sequence[int]) -> set[int]:
+    def bring_back(self, ids: Sequence[int]) -> set[int]:
         """Rebuilds those of *ids* that have not ended, and answers who waits for the others; gives those on disk."""
         reader = self._parts.database.reader
         rows = executions.by_ids(reader, ids)

@@ -4,12 +4,15 @@ import logging
 from dataclasses import dataclass
 
 from expeditor.asl import ExecutionStatus, HistoryEvent
+from expeditor.clock import Clock
 from expeditor.executions import arns
-from expeditor.executions.errors import ExecutionDoesNotExistError, StateMachineDoesNotExistError
+from expeditor.executions.addressing import addressed
+from expeditor.executions.errors import ExecutionDoesNotExistError
 from expeditor.executions.machines import StateMachines
 from expeditor.executions.recovery import replay_history
+from expeditor.executions.redrivable import why_not_redrivable
 from expeditor.payloads import JSONValue
-from expeditor.store import Database, executions, state_machines
+from expeditor.store import Database, executions
 from expeditor.store.executions import ExecutionRow
 
 _log = logging.getLogger(__name__)
@@ -23,7 +26,9 @@ class ExecutionDescription:
 
     Attributes:
         input, output: JSON text; output only when SUCCEEDED.
-        started_at, stopped_at: seconds since the epoch.
+        started_at, stopped_at, redriven_at: seconds since the epoch.
+        version, alias: of the state machine, by which it was started, if by either.
+        not_redrivable: why it cannot be redriven; None when it can.
     """
 
     arn: str
@@ -37,12 +42,16 @@ class ExecutionDescription:
     started_at: float
     stopped_at: float | None
     trace_header: str | None
+    version: int | None = None
+    alias: str | None = None
     redrive_count: int = 0
+    redriven_at: float | None = None
+    not_redrivable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionSummary:
-    """What a list shows of one execution."""
+    """What a list shows of one execution; see ExecutionDescription."""
 
     arn: str
     name: str
@@ -50,6 +59,10 @@ class ExecutionSummary:
     status: ExecutionStatus
     started_at: float
     stopped_at: float | None
+    version: int | None = None
+    alias: str | None = None
+    redrive_count: int = 0
+    redriven_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,8 @@ class ExecutionFilter:
     """Which executions to list, newest first.
 
     Attributes:
-        state_machine_arn: None for those of all state machines.
+        state_machine_arn: also of a version or an alias; None for those of all state machines.
+        is_redriven: only those that were, or were not, redriven; with a *state_machine_arn*.
         after: where the page before ended, its ``next_page``.
         limit: 1 to 1000.
     """
@@ -66,6 +80,7 @@ class ExecutionFilter:
     status: ExecutionStatus | None = None
     after: int | None = None
     limit: int = 100
+    is_redriven: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,8 @@ class ExecutionPage:
 class Records:
     """Reads executions; sees what is on disk."""
 
-    def __init__(self, database: Database, machines: StateMachines) -> None:
+    def __init__(self, database: Database, machines: StateMachines, clock: Clock) -> None:
+        self._clock = clock
         self._reader = database.reader
         self._machines = machines
 
@@ -95,7 +111,7 @@ class Records:
         row = self.row(arn)
         return ExecutionDescription(
             arn=arn,
-            name=row.name,
+            name=arns.given_name(row.name),
             state_machine_arn=row.machine_arn,
             status=ExecutionStatus(row.status),
             input=row.input,
@@ -105,14 +121,24 @@ class Records:
             started_at=row.started_at,
             stopped_at=row.stopped_at,
             trace_header=row.trace_header,
+            version=row.version,
+            alias=row.alias,
+            redrive_count=row.redrive_count,
+            redriven_at=row.redriven_at,
+            not_redrivable=why_not_redrivable(row, self._clock.now()),
         )
 
     def page(self, wanted: ExecutionFilter) -> ExecutionPage:
         """Executions, newest first. Raises StateMachineDoesNotExistError."""
-        machine_id = self._machine_id(wanted.state_machine_arn)
+        machine_id, version, alias = self._chosen(wanted.state_machine_arn)
         # One more than asked for tells whether there is another page.
         limit = min(wanted.limit + 1, 1000)
-        rows = executions.page(self._reader, executions.ExecutionFilter(machine_id, wanted.status, wanted.after, limit))
+        rows = executions.page(
+            self._reader,
+            executions.ExecutionFilter(
+                machine_id, wanted.status, wanted.after, limit, version, alias, wanted.is_redriven
+            ),
+        )
         shown = rows[: wanted.limit]
         has_more = len(rows) > wanted.limit or (wanted.limit == 1000 and len(rows) == 1000)
         return ExecutionPage([_summary(row) for row in shown], shown[-1].id if has_more else None)
@@ -130,23 +156,27 @@ class Records:
             _log.exception("the journal of %s cannot be replayed to its end", arn)
         return [*history, *_missing_end(row, history)]
 
-    def _machine_id(self, machine_arn: str | None) -> int | None:
-        if machine_arn is None:
-            return None
-        machine = state_machines.by_arn(self._reader, machine_arn)
-        if machine is None or machine.status == "DELETED":
-            raise StateMachineDoesNotExistError(machine_arn)
-        return machine.id
+    def _chosen(self, arn: str | None) -> tuple[int | None, int | None, str | None]:
+        """The state machine's id, and the version or alias, that *arn* names."""
+        if arn is None:
+            return None, None, None
+        found = addressed(self._reader, arn)
+        version, alias = found.version, found.alias
+        return found.row.id, version and version.number, alias and alias.name
 
 
 def _summary(row: executions.ExecutionSummary) -> ExecutionSummary:
     return ExecutionSummary(
         arn=arns.execution_arn(row.machine_arn, row.name),
-        name=row.name,
+        name=arns.given_name(row.name),
         state_machine_arn=row.machine_arn,
         status=ExecutionStatus(row.status),
         started_at=row.started_at,
         stopped_at=row.stopped_at,
+        version=row.version,
+        alias=row.alias,
+        redrive_count=row.redrive_count,
+        redriven_at=row.redriven_at,
     )
 
 

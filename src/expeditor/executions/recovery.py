@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from expeditor.asl import (
+    HISTORY_EVENTS_MAX,
     AnyEvent,
     Execution,
     ExecutionContext,
@@ -13,11 +14,11 @@ from expeditor.asl import (
     TaskSubmitted,
     advance,
 )
-from expeditor.executions.arns import execution_arn
+from expeditor.executions.arns import execution_arn, given_name, is_express
 from expeditor.executions.journal import decode_event
 from expeditor.executions.running import Running
 from expeditor.integrations import ClosedExecution
-from expeditor.store.executions import ExecutionRow
+from expeditor.store.executions import ExecutionRow, NewExecution
 
 
 @dataclass(slots=True)
@@ -36,15 +37,25 @@ class Recovered:
 
 def context_of(row: ExecutionRow) -> ExecutionContext:
     """The context an execution started with."""
+    return new_context(row, row.machine_arn, row.machine_name, row.role_arn)
+
+
+def new_context(
+    row: ExecutionRow | NewExecution, machine_arn: str, machine_name: str, role_arn: str
+) -> ExecutionContext:
+    """The context an execution starts with, from its row and what its state machine is."""
     return ExecutionContext(
-        execution_arn=execution_arn(row.machine_arn, row.name),
-        execution_name=row.name,
-        role_arn=row.role_arn,
+        execution_arn=execution_arn(machine_arn, row.name),
+        execution_name=given_name(row.name),
+        role_arn=role_arn,
         started_at=row.started_at,
-        state_machine_arn=row.machine_arn,
-        state_machine_name=row.machine_name,
+        state_machine_arn=machine_arn,
+        state_machine_name=machine_name,
         input=row.input,
         token_prefix=token_prefix(row.id, row.secret),
+        history_events_max=None if is_express(row.name) else HISTORY_EVENTS_MAX,
+        alias_arn=None if row.alias is None else f"{machine_arn}:{row.alias}",
+        version_arn=None if row.version is None else f"{machine_arn}:{row.version}",
     )
 
 
@@ -53,7 +64,7 @@ def closed_from(row: ExecutionRow) -> ClosedExecution:
     assert row.stopped_at is not None
     return ClosedExecution(
         arn=execution_arn(row.machine_arn, row.name),
-        name=row.name,
+        name=given_name(row.name),
         state_machine_arn=row.machine_arn,
         status=row.status,
         input=row.input,

@@ -16,6 +16,7 @@ class NewExecution(NamedTuple):
         seed: of the ExecutionStarted event, which needs no journal row of its own.
         secret: what the execution's task tokens begin with.
         started_by: the task of another execution that started it; the same starter may ask again.
+        version, alias: of the state machine, by which it was started, if by either.
     """
 
     id: int
@@ -33,6 +34,10 @@ class NewExecution(NamedTuple):
     secret: str
     started_by: str | None
     trace_header: str | None
+    version: int | None = None
+    alias: str | None = None
+    redrive_count: int = 0
+    redriven_at: float | None = None
 
 
 class Closing(NamedTuple):
@@ -76,8 +81,13 @@ class ExecutionRow(NamedTuple):
     secret: str
     started_by: str | None
     trace_header: str | None
+    version: int | None
+    alias: str | None
+    redrive_count: int
+    redriven_at: float | None
     machine_arn: str
     machine_name: str
+    machine_status: str
     definition_id: int
     role_arn: str
 
@@ -91,6 +101,10 @@ class ExecutionSummary(NamedTuple):
     status: str
     started_at: float
     stopped_at: float | None
+    version: int | None
+    alias: str | None
+    redrive_count: int
+    redriven_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +114,17 @@ class ExecutionFilter:
     Attributes:
         before_id: only those older than this one; the id of the last row of the page before.
         limit: 1 to 1000 rows.
+        version, alias: only those that were started by it; with a *machine_id*.
+        is_redriven: only those that were, or were not, redriven; with a *machine_id*.
     """
 
     machine_id: int | None = None
     status: str | None = None
     before_id: int | None = None
     limit: int = 100
+    version: int | None = None
+    alias: str | None = None
+    is_redriven: bool | None = None
 
 
 _INSERT = f"""
@@ -124,7 +143,8 @@ _MOST = "SUCCEEDED"
 """What most executions are: those of all machines are found sooner from the newest id down than through the index."""
 _ID_MAX = 2**63 - 1
 _SELECT = f"""
-    SELECT {", ".join(f"e.{column}" for column in NewExecution._fields)}, m.arn, m.name, r.definition_id, r.role_arn
+    SELECT {", ".join(f"e.{column}" for column in NewExecution._fields)}, m.arn, m.name, m.status,
+        r.definition_id, r.role_arn
     FROM executions e
     JOIN state_machines m ON m.id = e.machine_id
     JOIN state_machine_revisions r ON r.id = e.revision_id
@@ -170,6 +190,31 @@ def _write_rows(connection: apsw.Connection, statement: str, rows: Sequence[tupl
 def _filled_in(statement: str, columns: int, rows: int) -> str:
     row = f"({', '.join('?' * columns)})"
     return statement.format(rows=", ".join([row] * rows))
+
+
+def reopen(connection: apsw.Connection, execution_id: int, event: bytes, now: float) -> bool:
+    """Lets an execution that ended badly run again, with *event* at the end of its journal.
+
+    Returns:
+        False when it runs or has succeeded.
+    """
+    before = connection.total_changes()
+    connection.execute(
+        """
+        UPDATE executions
+        SET status = 'RUNNING', output = NULL, error = NULL, cause = NULL, stopped_at = NULL,
+            redrive_count = redrive_count + 1, redriven_at = ?
+        WHERE id = ? AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED')
+        """,
+        (now, execution_id),
+    )
+    if connection.total_changes() == before:
+        return False
+    connection.execute(
+        "INSERT INTO journal SELECT ?1, coalesce(max(seq), 0) + 1, ?2 FROM journal WHERE execution_id = ?1",
+        (execution_id, event),
+    )
+    return True
 
 
 def last_id(connection: apsw.Connection) -> int:
@@ -226,7 +271,8 @@ def page(connection: apsw.Connection, wanted: ExecutionFilter) -> list[Execution
     ids, values = _ids_of_page(wanted)
     rows = connection.execute(
         f"""
-        SELECT e.id, e.name, m.arn, e.status, e.started_at, e.stopped_at
+        SELECT e.id, e.name, m.arn, e.status, e.started_at, e.stopped_at, e.version, e.alias, e.redrive_count,
+            e.redriven_at
         FROM ({ids} ORDER BY id DESC LIMIT ?) AS found
         JOIN executions e ON e.id = found.id
         JOIN state_machines m ON m.id = e.machine_id
@@ -250,13 +296,25 @@ def _ids_of_page(wanted: ExecutionFilter) -> tuple[str, list[object]]:
         return "SELECT id FROM executions WHERE id < ? AND +status = ?", [before, wanted.status]
     if wanted.machine_id is None:
         return "SELECT id FROM executions WHERE status = ? AND id < ?", [wanted.status, before]
-    of_status = "SELECT id FROM executions WHERE status = ? AND machine_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+    more, more_values = _conditions(wanted)
+    of_status = (
+        f"SELECT id FROM executions WHERE status = ? AND machine_id = ? AND id < ?{more} ORDER BY id DESC LIMIT ?"
+    )
     statuses = _STATUSES if wanted.status is None else (wanted.status,)
     every = " UNION ALL ".join([f"SELECT id FROM ({of_status})"] * len(statuses))
     values: list[object] = []
     for status in statuses:
-        values += [status, wanted.machine_id, before, wanted.limit]
+        values += [status, wanted.machine_id, before, *more_values, wanted.limit]
     return f"SELECT id FROM ({every})", values
+
+
+def _conditions(wanted: ExecutionFilter) -> tuple[str, list[object]]:
+    """What narrows the list of one state machine further, and its values."""
+    given = [("version", wanted.version), ("alias", wanted.alias)]
+    found = [(f" AND {column} = ?", value) for column, value in given if value is not None]
+    if wanted.is_redriven is not None:
+        found.append((" AND (redrive_count > 0) = ?", wanted.is_redriven))
+    return "".join(text for text, _ in found), [value for _, value in found]
 
 
 def has_running(connection: apsw.Connection, machine_id: int) -> bool:

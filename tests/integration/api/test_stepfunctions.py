@@ -259,7 +259,12 @@ def test_definition_is_validated_without_being_kept(sfn: "SFNClient") -> None:
         ),
         ("list_executions", {}, "ValidationException"),
         ("list_executions", {"stateMachineArn": NOWHERE}, "StateMachineDoesNotExist"),
-        ("redrive_execution", {"executionArn": f"{NOWHERE}:x"}, "UnsupportedOperationException"),
+        ("redrive_execution", {"executionArn": f"{NOWHERE}:x"}, "InvalidArn"),
+        (
+            "describe_map_run",
+            {"mapRunArn": NOWHERE.replace("stateMachine", "mapRun") + "/m:x"},
+            "UnsupportedOperationException",
+        ),
     ],
 )
 def test_what_aws_refuses_is_refused_by_its_name(

@@ -10,7 +10,6 @@ from expeditor.api.stepfunctions.pages import items_wanted, number_of, token_of
 from expeditor.asl import ExecutionStatus
 from expeditor.errors import ServiceError
 from expeditor.executions import Engine, ExecutionDescription, ExecutionFilter, ExecutionSummary, MachineType
-from expeditor.ids import Ids
 from expeditor.integrations import ClosedExecution
 
 INPUT_BODY_BYTES_MAX = 1_700_000
@@ -35,20 +34,16 @@ class StateMachineTypeNotSupportedError(ServiceError):
 class ExecutionOperations:
     """Start, describe, list, stop."""
 
-    def __init__(self, engine: Engine, ids: Ids) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._ids = ids
 
     def table(self) -> Operations:
         """The operations by name."""
         return {
-            "StartExecution": Operation(
-                self._start, missing="versions and aliases", body_bytes_max=INPUT_BODY_BYTES_MAX
-            ),
-            "StartSyncExecution": Operation(
-                self._start_sync, missing="versions and aliases", body_bytes_max=INPUT_BODY_BYTES_MAX
-            ),
-            "DescribeExecution": Operation(self._describe, missing="versions, aliases, map runs, redrives"),
+            "StartExecution": Operation(self._start, body_bytes_max=INPUT_BODY_BYTES_MAX),
+            "StartSyncExecution": Operation(self._start_sync, body_bytes_max=INPUT_BODY_BYTES_MAX),
+            "RedriveExecution": Operation(self._redrive),
+            "DescribeExecution": Operation(self._describe, missing="map runs"),
             "ListExecutions": Operation(self._list, missing="`mapRunArn`"),
             "StopExecution": Operation(self._stop),
         }
@@ -66,7 +61,7 @@ class ExecutionOperations:
     async def _start_sync(self, call: Call) -> Answer:
         params = call.params
         arn = check_arn(params["stateMachineArn"], "stateMachine")
-        if self._engine.machines.startable(arn).row.type != MachineType.EXPRESS:
+        if self._type_of(arn) != MachineType.EXPRESS:
             raise StateMachineTypeNotSupportedError
         started = await self._engine.start_execution(
             arn, params.get("name"), params.get("input", "{}").encode(), params.get("traceHeader")
@@ -74,11 +69,14 @@ class ExecutionOperations:
         closed = await self._engine.wait_closed(started.arn)
         return self._closed(closed, params)
 
+    def _type_of(self, state_machine_arn: str) -> MachineType:
+        """The type of a state machine, also by the ARN of a version or alias. Raises StateMachineDoesNotExistError."""
+        return self._engine.machines.type_of(state_machine_arn)
+
     def _closed(self, closed: ClosedExecution, params: Params) -> Answer:
         took_ms = (closed.stopped_at - closed.started_at) * 1000
         return {
-            # AWS gives executions of express machines an ARN of another kind, with one more part.
-            "executionArn": f"{closed.arn.replace(':execution:', ':express:', 1)}:{self._ids.uuid()}",
+            "executionArn": closed.arn,
             "stateMachineArn": closed.state_machine_arn,
             "name": closed.name,
             "status": closed.status,
@@ -107,18 +105,27 @@ class ExecutionOperations:
             "stopDate": found.stopped_at,
             "traceHeader": found.trace_header,
             **_payloads(found.input, found.output, call.params),
-            **_redriving(found),
+            **_started_by(found),
+            "redriveCount": found.redrive_count,
+            "redriveDate": found.redriven_at,
+            "redriveStatus": "REDRIVABLE" if found.not_redrivable is None else "NOT_REDRIVABLE",
+            "redriveStatusReason": found.not_redrivable,
         }
 
     async def _list(self, call: Call) -> Answer:
         params = call.params
-        if params.get("redriveFilter") == "REDRIVEN":
-            return {"executions": []}
-        page = self._engine.list_executions(_filter(params))
+        chosen = _filter(params)
+        if chosen.state_machine_arn and self._type_of(chosen.state_machine_arn) == MachineType.EXPRESS:
+            raise StateMachineTypeNotSupportedError
+        page = self._engine.list_executions(chosen)
         return {
             "executions": [_summary(execution) for execution in page.executions],
             "nextToken": None if page.next_page is None else token_of(page.next_page),
         }
+
+    async def _redrive(self, call: Call) -> Answer:
+        arn = check_arn(call.params["executionArn"], "execution")
+        return {"redriveDate": await self._engine.redrive_execution(arn, call.params.get("clientToken"))}
 
     async def _stop(self, call: Call) -> Answer:
         params = call.params
@@ -138,12 +145,12 @@ def _payloads(given: bytes, output: bytes | None, params: Params) -> dict[str, A
     return shown
 
 
-def _redriving(found: ExecutionDescription) -> dict[str, Any]:
-    redrivable = found.status not in (ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED)
+def _started_by(found: ExecutionDescription | ExecutionSummary) -> dict[str, str | None]:
+    """The version and the alias of its state machine by which an execution was started."""
+    machine = found.state_machine_arn
     return {
-        "redriveCount": found.redrive_count,
-        "redriveStatus": "REDRIVABLE" if redrivable else "NOT_REDRIVABLE",
-        "redriveStatusReason": None if redrivable else f"Execution is {found.status} and cannot be redriven",
+        "stateMachineVersionArn": None if found.version is None else f"{machine}:{found.version}",
+        "stateMachineAliasArn": None if found.alias is None else f"{machine}:{found.alias}",
     }
 
 
@@ -157,12 +164,13 @@ def _filter(params: Params) -> ExecutionFilter:
         raise UnsupportedParameterError("mapRunArn")
     if "stateMachineArn" not in params:
         raise ValidationError("Must provide a StateMachine ARN or MapRun ARN to list executions")
-    status = params.get("statusFilter")
+    status, redriven = params.get("statusFilter"), params.get("redriveFilter")
     return ExecutionFilter(
         state_machine_arn=check_arn(params["stateMachineArn"], "stateMachine"),
         status=ExecutionStatus(status) if status else None,
         after=number_of(params),
         limit=items_wanted(params),
+        is_redriven=None if redriven is None else redriven == "REDRIVEN",
     )
 
 
@@ -174,5 +182,7 @@ def _summary(execution: ExecutionSummary) -> Answer:
         "status": execution.status.value,
         "startDate": execution.started_at,
         "stopDate": execution.stopped_at,
-        "redriveCount": 0,
+        **_started_by(execution),
+        "redriveCount": execution.redrive_count,
+        "redriveDate": execution.redriven_at,
     }

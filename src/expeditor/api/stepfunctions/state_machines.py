@@ -19,8 +19,6 @@ from expeditor.payloads import decode, encode
 DEFINITION_BODY_BYTES_MAX = 6_500_000
 """A definition of 1 MiB as a JSON string: each byte of it may be written as six."""
 
-_UNPUBLISHED = "`publish`: versions"
-
 
 class StateMachineOperations:
     """Create, update, describe, list, delete."""
@@ -33,12 +31,12 @@ class StateMachineOperations:
         return {
             "CreateStateMachine": Operation(
                 self._create,
-                missing=f"{_UNPUBLISHED}; log destinations, keys of one's own",
+                missing="log destinations, keys of one's own",
                 body_bytes_max=DEFINITION_BODY_BYTES_MAX,
             ),
             "UpdateStateMachine": Operation(
                 self._update,
-                missing=f"{_UNPUBLISHED}; log destinations, keys of one's own",
+                missing="log destinations, keys of one's own",
                 body_bytes_max=DEFINITION_BODY_BYTES_MAX,
             ),
             "DescribeStateMachine": Operation(self._describe, missing="`variableReferences`"),
@@ -59,10 +57,16 @@ class StateMachineOperations:
             role_arn=params["roleArn"],
             type=MachineType(params.get("type", "STANDARD")),
             tags={tag["key"]: tag.get("value", "") for tag in params.get("tags", ()) if "key" in tag},
+            publish=params.get("publish", False),
+            version_description=params.get("versionDescription"),
             **_configurations(params),
         )
         made = await self._machines.create(wanted)
-        return {"stateMachineArn": made.arn, "creationDate": made.created_at}
+        return {
+            "stateMachineArn": made.arn,
+            "creationDate": made.created_at,
+            "stateMachineVersionArn": _version_arn(made),
+        }
 
     async def _update(self, call: Call) -> Answer:
         params = call.params
@@ -72,10 +76,16 @@ class StateMachineOperations:
             check_arn(params["stateMachineArn"], "stateMachine"),
             params.get("definition"),
             params.get("roleArn"),
+            publish=params.get("publish", False),
+            version_description=params.get("versionDescription"),
             **_configurations(params),
         )
         made = await self._machines.update(wanted)
-        return {"updateDate": made.updated_at, "revisionId": made.revision_id}
+        return {
+            "updateDate": made.updated_at,
+            "revisionId": made.revision_id,
+            "stateMachineVersionArn": _version_arn(made),
+        }
 
     async def _describe(self, call: Call) -> Answer:
         found = self._machines.describe(check_arn(call.params["stateMachineArn"], "stateMachine"))
@@ -84,6 +94,7 @@ class StateMachineOperations:
             "status": found.status,
             "type": found.type.value,
             "creationDate": found.created_at,
+            "description": found.description,
         }
 
     async def _describe_for_execution(self, call: Call) -> Answer:
@@ -102,6 +113,10 @@ class StateMachineOperations:
     async def _delete(self, call: Call) -> Answer:
         await self._machines.delete(check_arn(call.params["stateMachineArn"], "stateMachine"))
         return {}
+
+
+def _version_arn(made: StateMachine) -> str | None:
+    return None if made.version is None else f"{made.arn}:{made.version}"
 
 
 def _summary(machine: StateMachineSummary) -> Answer:
@@ -128,7 +143,7 @@ def _described(machine: StateMachine, params: Params) -> Answer:
     return shown
 
 
-def _configurations(params: Params) -> dict[str, str]:
+def _configurations(params: Params) -> dict[str, Any]:
     """The configurations a call gives, as the executions room keeps them."""
     given = {}
     if "loggingConfiguration" in params:
@@ -159,12 +174,6 @@ def check_encryption(params: Params) -> None:
 
 
 def _check_publishing(params: Params) -> None:
-    """Refuses a version description without a version, and versions, which this node has not yet.
-
-    Raises:
-        ValidationError, UnsupportedParameterError.
-    """
-    if params.get("publish"):
-        raise UnsupportedParameterError("publish")
-    if "versionDescription" in params:
+    """Raises ValidationError: a description of a version that is not published."""
+    if "versionDescription" in params and not params.get("publish"):
         raise ValidationError("Version description can only be set when publish is true")

@@ -1,0 +1,78 @@
+"""Redrive: an execution that ended badly goes on from where it failed.
+
+Source: API_RedriveExecution, and redriveStatusReason of API_DescribeExecution.
+"""
+
+import asyncio
+from collections import OrderedDict
+
+from expeditor.asl import ExecutionRedriven
+from expeditor.executions.errors import ExecutionNotRedrivableError
+from expeditor.executions.journal import encode_event
+from expeditor.executions.parts import Parts
+from expeditor.executions.rebuilding import Rebuilding
+from expeditor.executions.records import Records
+from expeditor.executions.redrivable import running_reason, why_not_redrivable
+from expeditor.executions.registry import Registry
+from expeditor.executions.running import Waiter
+from expeditor.store import executions
+from expeditor.store.executions import ExecutionRow
+
+TOKENS_MAX = 1_000
+"""Requests that are remembered, so that one that is repeated does nothing twice."""
+
+
+class Redriving:
+    """Brings executions that ended back to life.
+
+    The outcome is journaled first, and then the execution is rebuilt, as it is after a crash.
+    """
+
+    def __init__(self, parts: Parts, registry: Registry, records: Records, rebuilding: Rebuilding) -> None:
+        self._parts = parts
+        self._registry = registry
+        self._records = records
+        self._rebuilding = rebuilding
+        self._answered: OrderedDict[tuple[str, str | None], float] = OrderedDict()
+
+    def redrive(self, arn: str, client_token: str | None) -> "asyncio.Future[float]":
+        """Redrives an execution and answers when.
+
+        Args:
+            client_token: the same one again gives the first answer, as long as the node runs.
+
+        Raises (at once or through the future):
+            ExecutionDoesNotExistError, ExecutionNotRedrivableError, InvalidArnError.
+        """
+        waiter: Waiter = asyncio.get_running_loop().create_future()
+        answered_at = self._answered.get((arn, client_token))
+        if answered_at is not None:
+            waiter.set_result(answered_at)
+            return waiter
+        row, now = self._records.row(arn), self._parts.clock.now()
+        reason = why_not_redrivable(row, now)
+        if reason is not None:
+            raise ExecutionNotRedrivableError(arn, reason)
+        event = encode_event(ExecutionRedriven(now, self._parts.ids.seed()))
+
+        def settle(future: "asyncio.Future[bool]") -> None:
+            error = future.exception()
+            # After a failed commit it is unknown whether it is on disk; if it is, the execution goes on.
+            self._rebuilding.bring_back([row.id])
+            if error is None and not future.result():
+                error = ExecutionNotRedrivableError(arn, running_reason())
+            if error is not None:
+                waiter.set_exception(error)
+                return
+            self._note(row, arn, client_token, now)
+            waiter.set_result(now)
+
+        self._parts.database.submit(lambda on: executions.reopen(on, row.id, event, now)).add_done_callback(settle)
+        return waiter
+
+    def _note(self, row: ExecutionRow, arn: str, client_token: str | None, now: float) -> None:
+        self._registry.closed_counts[row.status] -= 1
+        if client_token is not None:
+            self._answered[(arn, client_token)] = now
+            if len(self._answered) > TOKENS_MAX:
+                self._answered.popitem(last=False)
