@@ -55,17 +55,22 @@ def command() -> None:
 @click.option("--template", type=click.Path(path_type=Path), help="The distribution's own without it.")
 @click.option("--version", help="In place of the one in the state machine's name, such as v1.1.0.")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the template; repeatable.")
+@click.option("--deployed", is_flag=True, help="Functions as they are deployed, as after `sam deploy`; only pin them.")
 @output_option
-def create(template: Path | None, version: str | None, parameters: tuple[str, ...], output: str) -> None:
+def create(
+    template: Path | None, version: str | None, parameters: tuple[str, ...], deployed: bool, output: str
+) -> None:
     """Publish what changed, pin it, validate it, and create the state machine.
 
-    The same content again changes nothing. Other content under a version that exists is refused (exit code 7).
+    The same content again changes nothing. Other content under a version that exists is refused (exit code 7). Only
+    functions that the definition names are part of a release.
 
     \b
     Example:
       expeditor release create --version v1.1.0
     """
-    wanted = wanted_release(template or own_application(), version, parameters_of(parameters))
+    given = parameters_of(parameters)
+    wanted = wanted_release(template or own_application(), version, given, deployed=deployed)
     with refusals_told():
         made = create_release(catalogue(), wanted, author().by)
     published = ", ".join(made.published) or "no function"

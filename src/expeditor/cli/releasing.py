@@ -5,6 +5,7 @@ import getpass
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 FLAGS_FILE = "experiments.json"
 PARAMETER_VARIABLE = "EXPERIMENTS_PARAMETER"
 TOKEN_FILE = Path("secrets") / "operator.token"
+_OF_RELEASES = ("AWS::Serverless::", "AWS::SNS::", "AWS::SQS::", "AWS::IAM::")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%?")
 _EXIT_CODES: Mapping[type[ReleaseError], ExitCode] = {
     UnknownReleaseError: ExitCode.NOT_FOUND,
@@ -140,18 +142,21 @@ def operator_orders() -> Callable[[Mapping[str, object]], Any]:
     return fetch
 
 
-def wanted_release(path: Path, version: str | None, parameters: Mapping[str, str]) -> WantedRelease:
+def wanted_release(
+    path: Path, version: str | None, parameters: Mapping[str, str], *, deployed: bool = False
+) -> WantedRelease:
     """The release that a template describes.
 
     Args:
         version: in place of the one in the state machine's name; None keeps it.
         parameters: values for the template's parameters, in place of the node's own.
+        deployed: functions are taken as they are deployed, and resources that only AWS has do not matter.
 
     Raises:
         TemplateError: the template cannot be used.
         CommandError: it has no state machine, or several.
     """
-    template = Template.read(path)
+    template = _of_releases(Template.read(path)) if deployed else Template.read(path)
     application = read_application(template, {**node_parameters(template, settings()), **parameters})
     if len(application.machines) != 1:
         raise CommandError(f"{path} has {len(application.machines)} state machines; a release is one")
@@ -162,7 +167,7 @@ def wanted_release(path: Path, version: str | None, parameters: Mapping[str, str
         name=name if version is None else name.at(version),
         type=kind,
         role_arn=machine.role_arn,
-        functions=_functions(application),
+        functions=_functions(application, deployed=deployed),
         define=lambda versions: pinned_definition(application, machine, versions),
         dry_run=_dry_run(application),
     )
@@ -189,7 +194,14 @@ def parameters_of(given: Sequence[str]) -> dict[str, str]:
     return dict(each.split("=", 1) for each in given)
 
 
-def _functions(application: Application) -> tuple[WantedFunction, ...]:
+def _of_releases(template: Template) -> Template:
+    """The template without resources that no release consists of."""
+    resources: Mapping[str, Mapping[str, Any]] = template.document["Resources"]
+    kept = {name: each for name, each in resources.items() if str(each.get("Type", "")).startswith(_OF_RELEASES)}
+    return replace(template, document={**template.document, "Resources": kept})
+
+
+def _functions(application: Application, *, deployed: bool) -> tuple[WantedFunction, ...]:
     package = cache(lambda root, include: Package(FunctionCode.from_directory(root, include)))
     return tuple(
         WantedFunction(
@@ -204,7 +216,7 @@ def _functions(application: Application) -> tuple[WantedFunction, ...]:
                 memory_mb=each.memory_mb,
                 environment=dict(each.environment),
             ),
-            package=package(each.code, each.include),
+            package=None if deployed else package(each.code, each.include),
         )
         for each in application.functions
     )

@@ -61,11 +61,22 @@ class WantedFunction:
     Attributes:
         logical_id: what a template calls it.
         pin: its content, with no version and no code.
+        package: its code; None: code and configuration are taken as ``$LATEST`` has them, as after a deployment.
     """
 
     logical_id: str
     pin: FunctionPin
-    package: Package
+    package: Package | None
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """CodeSha256 of every version with the wanted code."""
+        return frozenset({self.pin.code}) if self.package is None else self.package.digests
+
+    @property
+    def code(self) -> str:
+        """CodeSha256 of the version that would be published."""
+        return self.pin.code if self.package is None else self.package.archive_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,7 @@ def create_release(catalogue: Catalogue, wanted: WantedRelease, by: str) -> Crea
         ReleaseExistsError: the name is taken by other content.
         InvalidDefinitionError: nothing was changed.
     """
-    used = _used(catalogue, wanted)
+    used = [_as_deployed(catalogue, function) for function in _used(catalogue, wanted)]
     found = {function.pin.name: _matching(catalogue, function) for function in used}
     existing = catalogue.find(wanted.name)
     if existing is not None:
@@ -146,6 +157,17 @@ def _used(catalogue: Catalogue, wanted: WantedRelease) -> list[WantedFunction]:
     return [function for function in wanted.functions if function.pin.name in named]
 
 
+def _as_deployed(catalogue: Catalogue, function: WantedFunction) -> WantedFunction:
+    if function.package is not None:
+        return function
+    client, name = catalogue.functions, function.pin.name
+    try:
+        latest = pin_of(dict(client.get_function_configuration(FunctionName=name)))
+    except client.exceptions.ResourceNotFoundException as error:
+        raise ReleaseError(f"function {name} is not deployed; deploy the template first") from error
+    return replace(function, pin=replace(latest, version=""))
+
+
 def _defined(catalogue: Catalogue, wanted: WantedRelease, pins: Mapping[str, FunctionPin | None]) -> str:
     versions = {name: pin.version for name, pin in pins.items() if pin is not None}
     arns = {
@@ -159,8 +181,8 @@ def _defined(catalogue: Catalogue, wanted: WantedRelease, pins: Mapping[str, Fun
 def _matching(catalogue: Catalogue, function: WantedFunction) -> FunctionPin | None:
     """The newest version with the wanted content."""
     for pin in reversed(_versions(catalogue, function.pin.name)):
-        is_same = replace(pin, version="", code="") == function.pin
-        if is_same and pin.code in function.package.digests:
+        is_same = replace(pin, version="", code="") == replace(function.pin, code="")
+        if is_same and pin.code in function.codes:
             return pin
     return None
 
@@ -180,7 +202,7 @@ def _candidate(
     """The manifest there would be, without anything published."""
     pins = {}
     for function in used:
-        unpublished = replace(function.pin, version="new", code=function.package.archive_digest)
+        unpublished = replace(function.pin, version="new", code=function.code)
         pins[function.pin.name] = found[function.pin.name] or unpublished
     definition = _defined(catalogue, wanted, found)
     return Manifest(str(wanted.name), wanted.type, parsed_definition(definition), pins)
@@ -200,8 +222,17 @@ def _validate(catalogue: Catalogue, wanted: WantedRelease, definition: str) -> N
 
 
 def _publish(catalogue: Catalogue, function: WantedFunction, role_arn: str) -> FunctionPin:
-    """A new version of the function; between the calls AWS wants to be waited for."""
-    client, pin, archive = catalogue.functions, function.pin, function.package.archive
+    """A new version of the function."""
+    client = catalogue.functions
+    if function.package is not None:
+        _update(catalogue, function.pin, function.package.archive, role_arn)
+    published = client.publish_version(FunctionName=function.pin.name, CodeSha256=function.code)
+    return pin_of(dict(published))
+
+
+def _update(catalogue: Catalogue, pin: FunctionPin, archive: bytes, role_arn: str) -> None:
+    """Makes ``$LATEST`` what is wanted; between the calls AWS wants to be waited for."""
+    client = catalogue.functions
     settings: Any = {
         "FunctionName": pin.name,
         "Runtime": pin.runtime,
@@ -219,8 +250,6 @@ def _publish(catalogue: Catalogue, function: WantedFunction, role_arn: str) -> F
         client.get_waiter("function_updated_v2").wait(FunctionName=pin.name)
         client.update_function_configuration(**settings)
     client.get_waiter("function_updated_v2").wait(FunctionName=pin.name)
-    digest = function.package.archive_digest
-    return pin_of(dict(client.publish_version(FunctionName=pin.name, CodeSha256=digest)))
 
 
 def _parent(catalogue: Catalogue, name: ReleaseName) -> Release | None:
