@@ -19,7 +19,9 @@ from order_processing.domain.breakers import (
     unanswered,
 )
 from order_processing.domain.fraud import (
+    TEST_CARDS,
     FraudAssessment,
+    FraudPoints,
     FraudPolicy,
     FraudReview,
     FraudSignals,
@@ -178,6 +180,7 @@ __all__ = [
     "PROVIDER",
     "SCHEMA",
     "SECRET_BYTES_MIN",
+    "TEST_CARDS",
     "TRANSITIONS",
     "UNDO",
     "UNDO_SECONDS",
@@ -192,6 +195,7 @@ __all__ = [
     "BreakerState",
     "Category",
     "FraudAssessment",
+    "FraudPoints",
     "FraudPolicy",
     "FraudReview",
     "FraudSignals",

@@ -162,6 +162,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         title, merchant, city, time_zone, kind, valid_days: as the offer said when it was placed.
         release: state machine assigned by the second A/B decision; "" before it or in the legacy pipeline.
         attempts: times a pipeline took it on since it last got further, by pipeline value.
+        source: keyed hash of the address it came from, "" when that is not known.
         mails: message ids of what was sent.
         problem: why it failed or is in quarantine, "" when all is well.
         paused: why an operator stopped it, "" when nobody did; no pipeline takes it until it is resumed.
@@ -198,6 +199,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     assignments: tuple[Assignment, ...] = ()
     attempts: dict[str, int] = {}
     problem: str = ""
+    source: str = ""
     paused: str = ""
 
 

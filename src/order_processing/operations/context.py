@@ -54,7 +54,6 @@ class Policy:
     absent_seconds: float = 3_600.0
     undo_attempts_max: int = 3
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
-    fraud: FraudPolicy = field(default_factory=FraudPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,7 @@ class Services:
     Attributes:
         voucher_secret: gives the key that voucher codes derive from, 32 bytes or more.
         gateway: name of what stands behind ``payments``; its circuit breaker bears it.
+        fraud_policy: the thresholds of the fraud scan as they are now; those who cannot tell raise TransientError.
         current_release: state machine for orders without a weighted choice, such as ``order-processing-v1.0.0``.
     """
 
@@ -77,6 +77,7 @@ class Services:
     voucher_secret: Callable[[], bytes]
     gateway: str = "sandbox"
     current_release: str = ""
+    fraud_policy: Callable[[], FraudPolicy] = FraudPolicy
     policy: Policy = field(default_factory=Policy)
 
 

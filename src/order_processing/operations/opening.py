@@ -12,6 +12,7 @@ from order_processing.experiments import open_experiments
 from order_processing.gateways import BuiltInWarehouse, SandboxPayments, open_mail
 from order_processing.ids import SystemIds, new_secret
 from order_processing.operations.context import Policy, Services
+from order_processing.operations.fraud_rules import FraudRules
 from order_processing.stores import OrderStore, open_store
 
 PAYMENT_TIMEOUT_SECONDS = 3.0
@@ -25,13 +26,15 @@ def open_services(environment: Mapping[str, str], store: OrderStore | None = Non
     """Everything an operation needs; nothing is connected until it is used.
 
     Reads ``ORDERS_DB``, ``ORDERS_SOCKET`` or ``ORDERS_TABLE``; ``PAYMENTS_URL``, ``PAYMENTS_TIMEOUT_SECONDS``;
-    ``MAIL_OUTBOX`` or ``SMTP_URL``; ``VOUCHER_KEY_FILE``; ``ORDER_STATE_MACHINE_ARN``; and what
+    ``MAIL_OUTBOX`` or ``SMTP_URL``; ``VOUCHER_KEY_FILE``; ``FRAUD_RULES_FILE``;
+    ``ORDER_STATE_MACHINE_ARN``; and what
     ``open_experiments`` reads.
 
     Args:
         store: of the process that has the writer; None: as the environment says.
     """
     clock = SystemClock()
+    rules = environment.get("FRAUD_RULES_FILE")
     timeout_seconds = float(environment.get("PAYMENTS_TIMEOUT_SECONDS") or PAYMENT_TIMEOUT_SECONDS)
     return Services(
         store=store or open_store(environment, clock),
@@ -43,6 +46,7 @@ def open_services(environment: Mapping[str, str], store: OrderStore | None = Non
         ids=SystemIds(),
         voucher_secret=cache(lambda: read_voucher_key(Path(environment.get("VOUCHER_KEY_FILE", "")))),
         current_release=environment.get("ORDER_STATE_MACHINE_ARN", "").rpartition(":")[2],
+        fraud_policy=FraudRules(Path(rules) if rules else None).current,
         policy=Policy(),
     )
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from order_processing.domain import NewOrder, Offer, Order, UnknownOfferError, placed
+from order_processing.domain import NewOrder, Offer, Order, UnknownOfferError, changed, placed
 from order_processing.errors import RefusedError
 from order_processing.experiments import Subject
 from order_processing.operations.context import Services, load
+from order_processing.operations.facts import sightings_of, source_key
 from order_processing.stores import (
     CommitUnknownError,
     ConflictError,
@@ -45,10 +46,13 @@ class Placed:
     replayed: bool = False
 
 
-def place(services: Services, request: NewOrder, idempotency_key: str) -> "Future[Placed]":
+def place(services: Services, request: NewOrder, idempotency_key: str, source: str = "") -> "Future[Placed]":
     """Places an order; the future resolves when it is on disk.
 
     The same key and request again give the same order. Callbacks of the future run on a thread of the store.
+
+    Args:
+        source: the address it comes from, "" when that is not known; only a keyed hash of it is kept.
 
     Raises:
         UnknownOfferError, OfferClosedError, QuantityError: at once.
@@ -60,7 +64,8 @@ def place(services: Services, request: NewOrder, idempotency_key: str) -> "Futur
         raise UnknownOfferError(request.unit_id)
     order_id = services.ids.order_id()
     at = services.clock.now()
-    order = placed(request, offer, order_id, services.experiments.pipeline(_subject(request, offer, order_id), at))
+    assignment = services.experiments.pipeline(_subject(request, offer, order_id), at)
+    order = changed(placed(request, offer, order_id, assignment), source=source_key(services, source) if source else "")
     record = IdempotencyRecord(idempotency_key, fingerprint, order_id)
     answer: Future[Placed] = Future()
     answer.set_running_or_notify_cancel()  # the order cannot be called back once it is on its way to the disk
@@ -95,6 +100,7 @@ def _transaction(services: Services, order: Order, record: IdempotencyRecord) ->
         PutOrder(order, None),
         TakeStock(order.unit_id, order.order_id, order.quantity, expires_at),
         PutNotification(notification_of(order)),
+        *sightings_of(order),
     )
 
 

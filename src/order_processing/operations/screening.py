@@ -2,7 +2,6 @@
 
 from order_processing.domain import (
     AuditEntry,
-    FraudSignals,
     Order,
     OrderStatus,
     Verdict,
@@ -17,6 +16,7 @@ from order_processing.domain import (
 )
 from order_processing.errors import RefusedError
 from order_processing.operations.context import Change, Services, change, change_owned, load
+from order_processing.operations.facts import signals_of
 from order_processing.stores import PutAudit, ReleaseHold
 
 
@@ -40,7 +40,11 @@ def start_processing(services: Services, order_id: str, epoch: int) -> Order:
 
 
 def scan_fraud(services: Services, order_id: str, epoch: int) -> Order:
-    """Gives the order its verdict, once; a fraud's stock goes back at the same moment."""
+    """Gives the order its verdict, once; a fraud's stock goes back at the same moment.
+
+    Raises:
+        TransientError: facts or rules cannot be read; the order has no verdict and waits, it is never cleared so.
+    """
 
     def step(order: Order) -> Change | None:
         if order.fraud is not None:
@@ -130,8 +134,8 @@ def _demand_review(order: Order) -> None:
 
 
 def _scanned(services: Services, order: Order) -> Order:
-    signals = FraudSignals(user_guid=order.user_guid, amount_minor=order.amount.amount_minor)
-    assessment = assess(signals, services.policy.fraud)
+    policy = services.fraud_policy()
+    assessment = assess(signals_of(services, order, policy), policy)
     return screened(order, assessment, services.clock.now(), services.policy.review_seconds)
 
 

@@ -16,6 +16,7 @@ from order_processing.service.problems import Problem, ProblemError
 from order_processing.service.requests import idempotency_key, new_order
 from order_processing.service.router import Request
 from order_processing.service.streams import OrderStream
+from order_processing.service.throttle import address_of
 from order_processing.service.views import VoucherView, order_view, receipt
 from order_processing.service.voucher_pdf import VoucherSheet, voucher_pdf
 from order_processing.service.wording import valid_until
@@ -51,7 +52,7 @@ class OrdersApi:
         demand_media_type(request.scope, JSON)
         key = idempotency_key(header_values(request.scope, b"idempotency-key"))
         wanted = new_order(await read_body(request.scope, request.receive))
-        placed = await self._placing.place(wanted, key)
+        placed = await self._placing.place(wanted, key, address_of(request.scope))
         location = (b"location", b"/orders/" + placed.order.order_id.encode())
         headers = (location, (b"idempotent-replayed", b"true")) if placed.replayed else (location,)
         return Reply(201, self._encode(receipt(placed.order)), JSON, headers)

@@ -38,15 +38,18 @@ class Placing:
         self._metrics = metrics
         self._wake = wake
 
-    async def place(self, request: NewOrder, key: str) -> Placed:
+    async def place(self, request: NewOrder, key: str, source: str = "") -> Placed:
         """The order that *request* makes, on disk, or the one it made before under the same *key*.
+
+        Args:
+            source: the client's address, "" when it is not known.
 
         Raises:
             ProblemError: the shop or the key says no.
             TransientError: the store failed; the order may or may not be on disk, the same key tells.
         """
         try:
-            placed = await self._placed(request, key)
+            placed = await self._placed(request, key, source)
         except RefusedError as error:
             raise _problem(error) from error
         if placed.replayed:
@@ -56,10 +59,10 @@ class Placing:
             self._wake()
         return placed
 
-    async def _placed(self, request: NewOrder, key: str) -> Placed:
+    async def _placed(self, request: NewOrder, key: str, source: str) -> Placed:
         """A key is looked up only after a refusal: its order may have been made while the sale was on."""
         try:
-            return await asyncio.wrap_future(place(self._services, request, key))
+            return await asyncio.wrap_future(place(self._services, request, key, source))
         except (OfferClosedError, QuantityError, UnknownOfferError):
             known = self._services.store.idempotency(key)
             if known is None:

@@ -13,6 +13,7 @@ from order_processing.service.placing import Placing
 from order_processing.service.problems import Problem, ProblemError, field_problem
 from order_processing.service.router import Request
 from order_processing.service.sandbox import OfferForm
+from order_processing.service.throttle import address_of
 from order_processing.service.views import OfferView, offer_view
 from order_processing.service.wallet import Wallet
 from order_processing.stores import OrderStore
@@ -49,7 +50,7 @@ class ShopApi:
         form = await read_form(request)
         unit_id = request.parameters["unit_id"]
         try:
-            placed = await self._placing.place(order_of(form, unit_id), key_of(form))
+            placed = await self._placing.place(order_of(form, unit_id), key_of(form), address_of(request.scope))
         except ProblemError as error:
             self._placing.refused(error)
             return self._pages.offer(self._offer(request), again(form, error, self._ids.order_id()), error)

@@ -85,7 +85,12 @@ class Throttle:
         return 0.0 if len(instants) < most else instants[len(instants) - most] - horizon
 
 
-def source_of(scope: Scope) -> str:
-    """The address a request came from; all requests of a proxy have its own."""
+def address_of(scope: Scope) -> str:
+    """The address a request came from, "" when it is not known; all requests of a proxy have its own."""
     client = scope.get("client")
-    return f"source {client[0] if client else 'unknown'}"
+    return str(client[0]) if client else ""
+
+
+def source_of(scope: Scope) -> str:
+    """The throttle's key of the address a request came from."""
+    return f"source {address_of(scope)}"

@@ -93,14 +93,16 @@ class OperatorVoucherApi:
         return Reply(200, self._encode([self._view(each) for each in found]), JSON)
 
     async def void(self, request: Request) -> Reply:
-        """``POST /operator/vouchers/voids`` with ``order_id``, ``number``, ``actor``, ``reason``: revokes one voucher."""
+        """``POST /operator/vouchers/voids`` with ``order_id``, ``number``, ``actor``, ``reason``."""
         self._operators.demand_token(request)
         fields = await json_texts(request, ("order_id", "number", "actor", "reason"))
         if not fields["number"].isdigit():
             raise field_problem(Problem.INVALID_FIELD, "/number", "is the voucher's number in its order, such as 1")
         number = int(fields["number"][:6])
         try:
-            voided = void_voucher(self._services, fields["order_id"], number, by=fields["actor"], reason=fields["reason"])
+            voided = void_voucher(
+                self._services, fields["order_id"], number, by=fields["actor"], reason=fields["reason"]
+            )
         except UnknownOrderError as error:
             raise ProblemError(Problem.UNKNOWN_ORDER, str(error)) from error
         except UnknownVoucherError as error:

@@ -255,8 +255,8 @@ class OrderStore(Protocol):
         """The record as last committed."""
         ...
 
-    def records(self, group: str, limit: int = 100) -> list[Record]:
-        """Records of one group, the earliest first."""
+    def records(self, group: str, limit: int = 100, *, since: float | None = None) -> list[Record]:
+        """Records of one group, the earliest first; only those from the instant *since* on, if it is given."""
         ...
 
     def unpublished(self, limit: int = 100) -> list[Notification]:

@@ -83,9 +83,11 @@ class DynamoReads:
         item = self._item(record_id(kind, key))
         return None if item is None else _record(item)
 
-    def records(self, group: str, limit: int = 100) -> list[Record]:
-        """Records of one group, the earliest first."""
-        return [_record(item) for item in self._list(f"records#{group}", limit)] if group else []
+    def records(self, group: str, limit: int = 100, *, since: float | None = None) -> list[Record]:
+        """Records of one group, the earliest first; only those from the instant *since* on, if it is given."""
+        if not group:
+            return []
+        return [_record(item) for item in self._list(f"records#{group}", limit, OrderFilter(updated_since=since))]
 
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""

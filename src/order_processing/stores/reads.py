@@ -99,10 +99,11 @@ class SqliteReads:
         rows = self._all(f"SELECT {_RECORD} FROM records WHERE kind = ? AND key = ?", (kind, key))
         return _record(*rows[0]) if rows else None
 
-    def records(self, group: str, limit: int = 100) -> list[Record]:
-        """Records of one group, the earliest first."""
-        query = f"SELECT {_RECORD} FROM records WHERE list = ? AND list <> '' ORDER BY at, key LIMIT ?"
-        return [_record(*row) for row in self._all(query, (group, limit))]
+    def records(self, group: str, limit: int = 100, *, since: float | None = None) -> list[Record]:
+        """Records of one group, the earliest first; only those from the instant *since* on, if it is given."""
+        query = f"SELECT {_RECORD} FROM records WHERE list = ? AND list <> '' AND at >= ? ORDER BY at, key LIMIT ?"
+        earliest = float("-inf") if since is None else since
+        return [_record(*row) for row in self._all(query, (group, earliest, limit))]
 
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""

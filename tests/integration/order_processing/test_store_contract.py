@@ -332,6 +332,10 @@ def test_a_record_reads_back_and_stands_in_its_group(store: OrderStore) -> None:
     assert store.record("breaker", "early") is None
     assert [record.key for record in store.records("alert/open")] == ["early", "late"]
     assert [record.key for record in store.records("alert/open", 1)] == ["early"]
+    late = store.record("alert", "late")
+    assert late is not None
+    assert [record.key for record in store.records("alert/open", since=late.at)] == ["late"]
+    assert store.records("alert/open", since=late.at + 0.001) == []
 
 
 def test_a_record_is_changed_only_from_the_version_that_was_read(store: OrderStore) -> None:

@@ -1,0 +1,94 @@
+"""What the fraud scan looks at: traces that each placed order leaves of its user, its card and its address."""
+
+import hashlib
+import hmac
+
+import msgspec
+
+from order_processing.domain import TEST_CARDS, FraudPolicy, FraudSignals, Order
+from order_processing.operations.context import Services
+from order_processing.stores import AddRecord, Record
+
+KIND = "sighting"
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """One order, as a user, a card or an address has left it behind."""
+
+    order_id: str
+    user_guid: str
+    city: str
+
+
+_decode = msgspec.json.Decoder(Sighting).decode
+
+
+def source_key(services: Services, address: str) -> str:
+    """What is kept of a client's address: a keyed hash, so that it can be counted but not read."""
+    return hmac.digest(services.voucher_secret(), f"source/{address}".encode(), hashlib.sha256).hex()[:32]
+
+
+def sightings_of(order: Order) -> tuple[AddRecord, ...]:
+    """The traces of an order, to be written with it; a test token that everybody uses leaves none of its card."""
+    card = "" if order.payment_token.startswith(TEST_CARDS) else _card(order)
+    document = msgspec.json.encode(Sighting(order.order_id, order.user_guid, order.city))
+    return tuple(
+        AddRecord(
+            Record(
+                kind=KIND,
+                key=f"{order.order_id}/{what}",
+                group=_group(what, key),
+                at=order.created_at,
+                document=document,
+            )
+        )
+        for what, key in (("user", order.user_guid), ("card", card), ("source", order.source))
+        if key
+    )
+
+
+def signals_of(services: Services, order: Order, policy: FraudPolicy) -> FraudSignals:
+    """What was known when the order was placed; the same whenever it is asked.
+
+    Raises:
+        StoreUnavailableError: it cannot be found out, so nothing may be concluded.
+    """
+    by_user = _seen(services, order, "user", order.user_guid, policy.user_window_seconds, policy.user_orders_max)
+    by_card: list[Sighting] = []
+    if not policy.is_anonymous(order.payment_token):
+        by_card = _seen(services, order, "card", _card(order), policy.card_window_seconds, policy.card_orders_max)
+    by_source: list[Sighting] = []
+    if order.source:
+        by_source = _seen(
+            services, order, "source", order.source, policy.source_window_seconds, policy.source_orders_max
+        )
+    return FraudSignals(
+        user_guid=order.user_guid,
+        amount_minor=order.amount.amount_minor,
+        orders_of_user=len(by_user),
+        cities_of_user=len({each.city for each in by_user} | {order.city}),
+        account_age_seconds=_account_age(services, order),
+        orders_of_card=len(by_card),
+        users_of_card=len({each.user_guid for each in by_card}),
+        orders_from_source=len(by_source),
+    )
+
+
+def _seen(services: Services, order: Order, what: str, key: str, window: float, most: int) -> list[Sighting]:
+    """Orders within the window that ends with this one; no more of them than a rule can tell apart."""
+    since = order.created_at - window
+    records = services.store.records(_group(what, key), most + 1, since=since)
+    return [_decode(record.document) for record in records if record.at <= order.created_at]
+
+
+def _account_age(services: Services, order: Order) -> float | None:
+    first = services.store.records(_group("user", order.user_guid), 1)
+    return order.created_at - first[0].at if first and first[0].at <= order.created_at else None
+
+
+def _group(what: str, key: str) -> str:
+    return f"sighting/{what}/{key}"
+
+
+def _card(order: Order) -> str:
+    return hashlib.sha256(f"card/{order.payment_token}".encode()).hexdigest()[:32]
