@@ -17,7 +17,7 @@ from expeditor.clock import SystemClock
 from expeditor.executions import Engine, LoopAlarm, Parts
 from expeditor.functions import Functions
 from expeditor.ids import SystemIds
-from expeditor.integrations import Integrations
+from expeditor.integrations import Integrations, Outside
 from expeditor.store import Database
 from expeditor.topics import DeliveryResult, Outcome, Ports, Topics
 
@@ -83,12 +83,13 @@ class Serving:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
-            api = create_api(await _services(self._home, stack))
             with socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) as listening:
                 listening.bind(("127.0.0.1", 0))
+                url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+                api = create_api(await _services(self._home, url, stack))
                 server = uvicorn.Server(uvicorn.Config(api, log_level="warning", access_log=False))
                 serving = asyncio.ensure_future(server.serve(sockets=[listening]))
-                self.endpoint = Endpoint(f"http://127.0.0.1:{listening.getsockname()[1]}", api)
+                self.endpoint = Endpoint(url, api)
                 listening.listen()
                 self._started.set()
                 await self._stop.wait()
@@ -96,7 +97,7 @@ class Serving:
                 await serving
 
 
-async def _services(home: Path, stack: AsyncExitStack) -> Services:
+async def _services(home: Path, url: str, stack: AsyncExitStack) -> Services:
     clock, ids = SystemClock(), SystemIds()
     database = Database.open(home / "node.db", "expeditor.store.migrations")
     stack.push_async_callback(database.close)
@@ -104,7 +105,8 @@ async def _services(home: Path, stack: AsyncExitStack) -> Services:
     stack.push_async_callback(functions.close)
     topics = Topics.open(database, Ports(_deliver, clock, ids, lambda: LoopAlarm(clock)))
     stack.push_async_callback(topics.close)
-    integrations = Integrations(functions, clock)
+    integrations = Integrations(functions, clock, outside=Outside.from_environment({}, home, url))
+    stack.callback(integrations.close)
     engine = await Engine.open(Parts(database, integrations, clock, ids, LoopAlarm(clock)))
     stack.push_async_callback(engine.close)
     return Services(database, ids, engine, functions, topics)
