@@ -9,6 +9,7 @@ from expeditor.cli.releasing import (
     Instant,
     author,
     flag_store,
+    instant,
     observations,
     operator_orders,
     refusals_told,
@@ -71,8 +72,8 @@ def get(experiment: str, output: str) -> None:
         {
             "rule": rule.segment,
             "weights": _shares(rule.weights),
-            "from_at": rule.from_at,
-            "until_at": rule.until_at,
+            "from_at": instant(rule.from_at),
+            "until_at": instant(rule.until_at),
         }
         for rule in flag.rules
     ]
@@ -167,7 +168,7 @@ def history(limit: int, output: str) -> None:
     rows = [
         {
             "revision": flags.change.revision,
-            "at": flags.change.at,
+            "at": instant(flags.change.at),
             "by": flags.change.by,
             "action": flags.change.action,
             "reason": flags.change.reason or None,
@@ -189,7 +190,11 @@ def explain(order_id: str, output: str) -> None:
     with refusals_told():
         flags = flag_store().read()
     rows = [
-        {**each, "salt": flags.flags[each["experiment"]].salt if each["experiment"] in flags.flags else None}
+        {
+            **each,
+            "at": instant(each["at"]),
+            "salt": flags.flags[each["experiment"]].salt if each["experiment"] in flags.flags else None,
+        }
         for each in found[0]["assignments"]
     ]
     show_rows(rows, ("experiment", "variant", "rule", "bucket", "salt", "at"), output)

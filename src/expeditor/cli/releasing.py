@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,11 @@ class Instant(click.ParamType[float]):
             return datetime.fromisoformat(str(value)).timestamp()
         except ValueError:
             self.fail(f"{value!r} is no instant; write it like 2026-11-27T12:00:00+00:00", param, ctx)
+
+
+def instant(at: float | None) -> datetime | None:
+    """Seconds since the epoch as commands show them."""
+    return None if at is None else datetime.fromtimestamp(at, UTC)
 
 
 @contextlib.contextmanager

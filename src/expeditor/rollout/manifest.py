@@ -108,24 +108,33 @@ def _state_differences(before: Manifest, after: Manifest) -> Iterator[str]:
 
 
 def _function_differences(before: Manifest, after: Manifest) -> Iterator[str]:
+    """Functions that share what changed, as they share their code, are named together."""
+    changes: dict[str, list[str]] = {}
     for name in sorted(before.functions.keys() | after.functions.keys()):
         old, new = before.functions.get(name), after.functions.get(name)
         if old is None or new is None:
-            yield f"function {name} is {'gone' if new is None else 'new'}"
+            changes.setdefault("gone" if new is None else "new", []).append(name)
         elif old.digest != new.digest:
-            versions, others = f"(version {old.version} -> {new.version})", asdict(new)
-            for field, value in _without(asdict(old), "environment", "version").items():
-                if value != others[field]:
-                    yield f"function {name}: {field} {_plain(value)} -> {_plain(others[field])} {versions}"
-            yield from _environment_differences(name, old.environment, new.environment)
+            for line in (*_pin_differences(old, new), *_environment_differences(old.environment, new.environment)):
+                changes.setdefault(line, []).append(name)
+    for line, names in changes.items():
+        yield f"function{'s' if len(names) > 1 else ''} {', '.join(names)}: {line}"
 
 
-def _environment_differences(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+def _pin_differences(before: FunctionPin, after: FunctionPin) -> Iterator[str]:
+    others = asdict(after)
+    for field, value in _without(asdict(before), "environment", "version").items():
+        if value != others[field]:
+            versions = f"(version {before.version} -> {after.version})"
+            yield f"{field} {_plain(value)} -> {_plain(others[field])} {versions}"
+
+
+def _environment_differences(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
     """Names only: values of variables may be secrets."""
     for variable in sorted(before.keys() | after.keys()):
         if before.get(variable) != after.get(variable):
             word = "is gone" if variable not in after else "is new" if variable not in before else "changed"
-            yield f"function {name}: environment variable {variable} {word}"
+            yield f"environment variable {variable} {word}"
 
 
 def _field_differences(name: str, before: dict[str, JSONValue], after: dict[str, JSONValue]) -> Iterator[str]:

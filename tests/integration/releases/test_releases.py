@@ -63,7 +63,7 @@ def test_changed_content_under_a_version_that_exists_is_refused_and_nothing_is_p
         sold.release("1.0.0")
 
     assert any(f"function {sold.machine}-pay: code" in line for line in caught.value.differences)
-    assert any("environment variable MODE is new" in line for line in caught.value.differences)
+    assert any(": environment variable MODE is new" in line for line in caught.value.differences)
     assert versions(sold, "pay") == ["1"]
 
 

@@ -98,12 +98,26 @@ def test_the_same_content_has_no_differences() -> None:
     assert differences(manifest(), manifest(definition(scan="7"), scan=replace(SCAN, version="7"))) == []
 
 
+def test_functions_that_share_a_change_are_named_together() -> None:
+    lines = differences(manifest(), manifest(scan=replace(SCAN, memory_mb=512), pay=replace(PAY, memory_mb=512)))
+
+    assert lines == [
+        "function fraud-scan: memory_mb 256 -> 512 (version 2 -> 2)",
+        "function pay: memory_mb 256 -> 512 (version 1 -> 1)",
+    ]
+    both = {"scan": replace(SCAN, runtime="python3.13"), "pay": replace(PAY, runtime="python3.13", version="2")}
+    before = manifest(pay=replace(PAY, version="2"))
+    assert differences(before, manifest(**both)) == [
+        "functions fraud-scan, pay: runtime python3.11 -> python3.13 (version 2 -> 2)"
+    ]
+
+
 def test_functions_and_states_that_come_and_go_are_named() -> None:
     small = {"StartAt": "Scan", "States": {"Scan": definition()["States"]["Scan"]}}
     less = Manifest("shop-v1.0.0", "STANDARD", small, {"fraud-scan": SCAN})
 
-    assert differences(manifest(), less) == ["state Pay is gone", "function pay is gone"]
-    assert differences(less, manifest()) == ["state Pay is new", "function pay is new"]
+    assert differences(manifest(), less) == ["state Pay is gone", "function pay: gone"]
+    assert differences(less, manifest()) == ["state Pay is new", "function pay: new"]
 
 
 @pytest.mark.parametrize("text", ["order-processing-v1.2.3", "a-v0.0.1", "shop-v1.0.0-rc.1"])
