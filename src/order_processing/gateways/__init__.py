@@ -23,14 +23,18 @@ from order_processing.gateways.remote import (
     remote_operations,
 )
 from order_processing.gateways.sandbox_client import SandboxPayments
+from order_processing.gateways.stripe import StripeKeyError, StripePayments, StripeSettings
+from order_processing.gateways.stripe_events import EVENT_KINDS, EventSignatureError, verified_event
 from order_processing.gateways.warehouse import BuiltInWarehouse, Reservation, ShipmentRequest, Warehouse
 
 __all__ = [
     "AUTHORIZATION_EXPIRED",
+    "EVENT_KINDS",
     "Absent",
     "Authorization",
     "BuiltInWarehouse",
     "Declined",
+    "EventSignatureError",
     "Mail",
     "MailError",
     "MailGateway",
@@ -48,10 +52,14 @@ __all__ = [
     "SandboxPayments",
     "ShipmentRequest",
     "Smtp",
+    "StripeKeyError",
+    "StripePayments",
+    "StripeSettings",
     "Succeeded",
     "Unknown",
     "UrlError",
     "Warehouse",
     "open_mail",
     "remote_operations",
+    "verified_event",
 ]
