@@ -240,7 +240,9 @@ class Region:
         payload = json.loads(payload) if isinstance(payload, str) else payload
         outcome = self.invoke(str(task.parameters["FunctionName"]), payload)
         if outcome.error is not None:
-            self.fail(run, task, (outcome.error, outcome.payload.decode()), outcome.seconds)
+            cause = outcome.payload.decode()
+            cause = encode(json.loads(cause)).decode() if cause.startswith("{") else cause
+            self.fail(run, task, (outcome.error, cause), outcome.seconds)
             return
         answer = {"ExecutedVersion": "$LATEST", "Payload": "@", **_metadata(len(outcome.payload)), "StatusCode": 200}
         text = json.dumps(answer).encode().replace(b'"@"', outcome.payload)

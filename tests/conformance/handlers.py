@@ -67,4 +67,4 @@ class Function:
             "requestId": "00000000-0000-4000-8000-000000000001",
             "stackTrace": trace,
         }
-        return json.dumps(body, separators=(",", ":")).encode()
+        return json.dumps(body).encode()

@@ -64,7 +64,7 @@ class LambdaTasks:
         qualifier = fields.get("Qualifier")
 
         def finish(future: asyncio.Future[Invocation]) -> None:
-            invocation = _finished(future, report, is_unqualified=qualifier is None)
+            invocation = _finished(future, report, is_service=True, is_unqualified=qualifier is None)
             if invocation is not None:
                 report(bounded(self._answer(invocation), "lambda"))
 
@@ -110,10 +110,13 @@ def _event(payload: JSONValue) -> bytes:
     return encode(payload)
 
 
-def _finished(future: asyncio.Future[Invocation], report: Report, *, is_unqualified: bool = False) -> Invocation | None:
+def _finished(
+    future: asyncio.Future[Invocation], report: Report, *, is_service: bool = False, is_unqualified: bool = False
+) -> Invocation | None:
     """The invocation when it went well; otherwise reports the failure, or nothing when it was cancelled.
 
     Args:
+        is_service: whether it is ``lambda:invoke``, which writes a function's error anew, without spaces.
         is_unqualified: the function was named without a version; AWS's refusals name ``$LATEST`` then.
     """
     if future.cancelled():
@@ -126,8 +129,16 @@ def _finished(future: asyncio.Future[Invocation], report: Report, *, is_unqualif
     invocation = future.result()
     if invocation.function_error is None:
         return invocation
-    report(Failed(_error_name(invocation.payload), invocation.payload.decode()))
+    payload = _without_spaces(invocation.payload) if is_service else invocation.payload
+    report(Failed(_error_name(payload), payload.decode()))
     return None
+
+
+def _without_spaces(text: bytes) -> bytes:
+    try:
+        return msgspec.json.format(text, indent=-1)
+    except msgspec.DecodeError:
+        return text
 
 
 def _error_name(payload: bytes) -> str:

@@ -65,6 +65,15 @@ async def test_function_error_is_named_by_its_type_and_caused_by_its_whole_objec
     assert outcomes == [Failed("Card.Declined", payload.decode())]
 
 
+async def test_lambda_invoke_writes_a_function_error_anew() -> None:
+    payload = b'{"errorMessage": "no money", "errorType": "Card.Declined", "stackTrace": []}'
+    _, direct = await outcome_of(ARN, {}, payload, error="Unhandled")
+    _, service = await outcome_of("arn:aws:states:::lambda:invoke", {"FunctionName": "f"}, payload, error="Unhandled")
+
+    assert direct == [Failed("Card.Declined", payload.decode())]
+    assert service[0].cause == '{"errorMessage":"no money","errorType":"Card.Declined","stackTrace":[]}'
+
+
 @pytest.mark.parametrize("payload", [b'{"errorMessage":"out of memory"}', b"null", b"not json", b'{"errorType":7}'])
 async def test_error_without_a_type_is_lambda_unknown(payload: bytes) -> None:
     _, outcomes = await outcome_of(ARN, {}, payload, error="Unhandled")

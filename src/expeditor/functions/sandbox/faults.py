@@ -10,8 +10,6 @@ MESSAGE_MAX = 262_144
 TASK_ROOT = "/var/task"
 """Where AWS unpacks a function's code; stack traces show its files there, wherever they are here."""
 
-_error_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
 
 class SandboxError(Exception):
     """An error that the runtime itself reports, such as a handler that is not there."""
@@ -54,7 +52,7 @@ def log_text(error: dict[str, Any]) -> str:
 
 def encode_error(error: dict[str, Any]) -> bytes:
     """JSON text of an error object; what is not Unicode text, such as half a surrogate pair, is replaced."""
-    return _error_encoder.encode(error).encode(errors="replace")
+    return json.dumps(error, ensure_ascii=False).encode(errors="replace")
 
 
 def _object(message: str, error_type: str, trace: list[str], request_id: str) -> dict[str, Any]:
