@@ -1,7 +1,8 @@
 """What the interpreter asks for: data that only the engine performs, after the journal has the event behind it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from expeditor.payloads import JSONValue
 
@@ -17,8 +18,7 @@ class ExecutionStatus(StrEnum):
     PENDING_REDRIVE = "PENDING_REDRIVE"
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleTask:
+class ScheduleTask(msgspec.Struct, frozen=True):
     """Perform one attempt of a Task state.
 
     Attributes:
@@ -43,30 +43,26 @@ class ScheduleTask:
     wants_body: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTask:
+class CancelTask(msgspec.Struct, frozen=True):
     """Stop caring for a task: it timed out, its branch lost, or the execution ended."""
 
     task_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class StartTimer:
+class StartTimer(msgspec.Struct, frozen=True):
     """Report ``TimerFired`` at *due_at* or as soon after as possible."""
 
     timer_id: int
     due_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTimer:
+class CancelTimer(msgspec.Struct, frozen=True):
     """A timer that no longer matters."""
 
     timer_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class CloseExecution:
+class CloseExecution(msgspec.Struct, frozen=True):
     """The execution ended.
 
     Attributes:

@@ -1,8 +1,10 @@
 """The state of one execution: a tree of frames, each running one flow of states."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from expeditor.asl.commands import ExecutionStatus, ScheduleTask, StartTimer
 from expeditor.asl.model import Flow, State
@@ -39,8 +41,7 @@ class ExecutionContext:
     version_arn: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """How something failed: what retriers and catchers match, and why."""
 
     error: str | None
@@ -66,8 +67,7 @@ class Purpose(Enum):
     EXECUTION_TIMEOUT = "execution timeout"
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(msgspec.Struct, frozen=True):
     """A timer that is running; *frame* is the one that waits for it."""
 
     command: StartTimer
@@ -75,8 +75,7 @@ class Timer:
     frame: "Frame"
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """History events of one execution, or of one child execution of a distributed map.
 
     Attributes:
@@ -90,8 +89,7 @@ class Tally:
     count: int = 0
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct):
     """One running try of a Task.
 
     Attributes:
@@ -105,8 +103,7 @@ class Attempt:
     heartbeat_timer_id: int | None = None
 
 
-@dataclass(slots=True)
-class MapRun:
+class MapRun(msgspec.Struct):
     """The child executions of one distributed map, counted.
 
     Attributes:
@@ -145,8 +142,7 @@ class MapRun:
             self.status, self.stopped_at, self.running = status, at, 0
 
 
-@dataclass(slots=True)
-class Fork:
+class Fork(msgspec.Struct):
     """A Parallel or Map state under way.
 
     Attributes:
@@ -168,16 +164,15 @@ class Fork:
     unfinished: int
     running: int = 0
     running_max: int = 0
-    items: list[JSONValue] = field(default_factory=list)
+    items: list[JSONValue] = []
     effective: JSONValue = None
     run: "MapRun | None" = None
-    ends: "dict[int, tuple[float, Failure | None]]" = field(default_factory=dict)
-    writes: list[JSONValue] = field(default_factory=list)
+    ends: "dict[int, tuple[float, Failure | None]]" = {}
+    writes: list[JSONValue] = []
     result: JSONValue = None
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(msgspec.Struct):
     """One strand of control: the execution itself, a branch of a Parallel state, an iteration of a Map state.
 
     Attributes:
@@ -201,7 +196,7 @@ class Frame:
     tally: Tally
     parent: "Frame | None" = None
     index: int = 0
-    variables: Mapping[str, JSONValue] = field(default_factory=dict)
+    variables: Mapping[str, JSONValue] = {}
     item: JSONValue = None
     phase: Phase = Phase.RUNNING
     output: JSONValue = None
@@ -225,8 +220,7 @@ class Frame:
                     yield child
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveState:
+class ActiveState(msgspec.Struct, frozen=True):
     """A state under way.
 
     Attributes:
@@ -244,8 +238,7 @@ class ActiveState:
     retry_count: int
 
 
-@dataclass(slots=True)
-class Execution:
+class Execution(msgspec.Struct):
     """One execution; changed in place by ``advance`` and by nothing else.
 
     Attributes:
@@ -262,9 +255,9 @@ class Execution:
     cause: str | None = None
     redrive_count: int = 0
     frame: Frame | None = None
-    map_runs: dict[str, MapRun] = field(default_factory=dict)
-    tasks: dict[int, Frame] = field(default_factory=dict)
-    timers: dict[int, Timer] = field(default_factory=dict)
+    map_runs: dict[str, MapRun] = {}
+    tasks: dict[int, Frame] = {}
+    timers: dict[int, Timer] = {}
     next_task_id: int = 1
     next_timer_id: int = 1
 

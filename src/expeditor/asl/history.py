@@ -1,7 +1,8 @@
 """History events as GetExecutionHistory answers them: their types, links and details."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from expeditor.payloads import JSONValue, encode
 
@@ -10,8 +11,7 @@ Details = dict[str, JSONValue]
 NOT_TRUNCATED: Details = {"truncated": False}
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEvent:
+class HistoryEvent(msgspec.Struct, frozen=True):
     """One entry of an execution's history.
 
     Attributes:

@@ -1,9 +1,10 @@
 """What an expression can see while it is evaluated, and how it fails."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
+
+import msgspec
 
 from expeditor.ids import Draws
 from expeditor.payloads import JSONValue
@@ -37,8 +38,7 @@ class EvaluationError(Exception):
         self.location = location
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(msgspec.Struct):
     """The data of one state at one moment.
 
     Attributes:
@@ -55,8 +55,8 @@ class Scope:
     variables: Mapping[str, JSONValue]
     draws: Draws
     at: float
-    result: Selected = field(default=MISSING)
-    error_output: Selected = field(default=MISSING)
+    result: Selected = MISSING
+    error_output: Selected = MISSING
 
 
 Expression: TypeAlias = Callable[[Scope], JSONValue]

@@ -87,7 +87,6 @@ class StateReport:
     inspection: Mapping[str, JSONValue]
 
 
-@dataclass(slots=True)
 class _TrialTurn(Turn):
     context_object: dict[str, JSONValue] | None = None
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from expeditor.asl.commands import CancelTask, CancelTimer, Command, ExecutionStatus, StartTimer
 from expeditor.asl.dataflow import Variables
 from expeditor.asl.execution import Execution, Failure, Frame, Phase, Purpose, Tally, Timer
@@ -87,8 +89,7 @@ def with_assigned(variables: Variables, assigned: Variables, name: str) -> Varia
     return changed
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(msgspec.Struct):
     """What the handling of one event works with and collects.
 
     Attributes:
@@ -103,8 +104,8 @@ class Turn:
     draws: Draws
     behaviours: Mapping[str, Behaviour]
     history: list[HistoryEvent] | None = None
-    commands: list[Command] = field(default_factory=list)
-    ready: deque[Frame] = field(default_factory=deque)
+    commands: list[Command] = []
+    ready: deque[Frame] = msgspec.field(default_factory=deque)
 
     def note(self, frame: Frame, kind: str, *, link: bool = True, details: Callable[[], Details] | None = None) -> int:
         """Counts a history event, writes it down if asked for, and answers its id.

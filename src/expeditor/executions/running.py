@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
 
 from expeditor.asl import (
     AnyEvent,
@@ -25,8 +26,7 @@ Waiter: TypeAlias = asyncio.Future[Any]
 _TASK_EVENTS = (TaskSucceeded, TaskFailed, TaskSubmitted, TaskStarted)
 
 
-@dataclass(slots=True, eq=False)
-class Running:
+class Running(msgspec.Struct, eq=False):
     """One execution that has not ended, kept slim: thousands may wait at once.
 
     Attributes:
@@ -83,8 +83,7 @@ class Running:
         )
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """What one commit writes, and what is done once it is on disk.
 
     Attributes:
@@ -94,13 +93,13 @@ class Batch:
         cancels: of tasks nobody waits for any more.
     """
 
-    touched: dict[int, Running] = field(default_factory=dict)
-    started: list[Running] = field(default_factory=list)
-    entries: list[JournalEntry] = field(default_factory=list)
-    closed: list[Running] = field(default_factory=list)
-    answers: list[tuple[Waiter, object]] = field(default_factory=list)
-    tasks: list[tuple[Running, ScheduleTask]] = field(default_factory=list)
-    cancels: list[Callable[[], None]] = field(default_factory=list)
+    touched: dict[int, Running] = {}
+    started: list[Running] = []
+    entries: list[JournalEntry] = []
+    closed: list[Running] = []
+    answers: list[tuple[Waiter, object]] = []
+    tasks: list[tuple[Running, ScheduleTask]] = []
+    cancels: list[Callable[[], None]] = []
 
     def __bool__(self) -> bool:
         return bool(self.touched or self.answers)
