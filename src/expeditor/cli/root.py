@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "topic": ("expeditor.cli.topic", "Publish to topics and see how deliveries stand."),
     "dlq": ("expeditor.cli.dlq", "Look at dead letters and send them again."),
     "audit": ("expeditor.cli.audit", "See what was done by hand: who, when, why, before and after."),
+    "compare": ("expeditor.cli.compare", "Run the same day of orders through both pipelines, in virtual time."),
     "env": ("expeditor.cli.env", "Print settings for other tools."),
     "load": ("expeditor.cli.load", "Put a bounded load on the shop and report how it did."),
 }

@@ -37,7 +37,6 @@ def handed_to(order: Order, pipeline: Pipeline, entry: TimelineEntry, release: s
         owner=Owner(pipeline=pipeline, epoch=order.owner.epoch + 1),
         release=release or order.release,
         attempts={},
-        problem=entry.detail,
     )
     if order.status is OrderStatus.QUARANTINED:
         return moved(free, status_before_quarantine(order), entry)

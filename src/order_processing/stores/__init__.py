@@ -1,6 +1,6 @@
 """Where orders are kept: one contract, over SQLite or DynamoDB."""
 
-from order_processing.stores.catalogue import seed
+from order_processing.stores.catalogue import LOAD_TEST_UNIT, seed
 from order_processing.stores.contract import (
     AddRecord,
     CommitUnknownError,
@@ -31,6 +31,7 @@ from order_processing.stores.opening import StoreSettingsError, open_store
 from order_processing.stores.sqlite import SocketOrderStore, SqliteOrderStore
 
 __all__ = [
+    "LOAD_TEST_UNIT",
     "AddRecord",
     "CommitUnknownError",
     "ConflictError",
