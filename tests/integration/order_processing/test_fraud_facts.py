@@ -54,7 +54,7 @@ def test_orders_are_counted_per_user_card_and_address_within_their_windows(world
 
 
 def test_cities_are_counted_with_the_order_s_own(world: World) -> None:
-    world.store.commit(tuple(PutOffer(an_offer(unit_id=f"in-{city}", city=city)) for city in ("Boston", "Miami")))
+    world.store.commit(tuple(PutOffer(an_offer(unit_id=f"in-{city}", city=city)) for city in ("Boston", "Miami"))).result()
     bought(world, unit_id="in-Boston")
     bought(world, unit_id="in-Miami")
 
