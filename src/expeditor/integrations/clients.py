@@ -118,6 +118,9 @@ class Clients:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             account_id_endpoint_mode="disabled",
+            # Whatever the environment says: these would choose other hosts than the configured one.
+            use_dualstack_endpoint=False,
+            use_fips_endpoint=False,
             max_pool_connections=16,
         )
         client = self._session.create_client(
@@ -152,4 +155,6 @@ def _session() -> Any:
     from botocore.session import Session
 
     nothing = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-    return Session(session_vars=nothing | {"profile": (None, None, None, None)})
+    return Session(
+        session_vars=nothing | {"profile": (None, None, None, None), "defaults_mode": (None, None, "legacy", None)}
+    )

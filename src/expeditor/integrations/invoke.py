@@ -10,12 +10,13 @@ from expeditor.clock import Clock
 from expeditor.errors import ServiceError
 from expeditor.functions import Invocation
 from expeditor.integrations.metadata import http_date, sdk_metadata
-from expeditor.integrations.tasks import Cancel, Failed, Report, TaskRequest, bounded
+from expeditor.integrations.tasks import Cancel, Failed, Handler, Report, TaskRequest, bounded
 from expeditor.payloads import JSONValue, decode, encode
 
 _STATUS_CODES = {"ResourceNotFoundException": 404, "TooManyRequestsException": 429, "ServiceException": 500}
 _UNQUALIFIED = re.compile(r"Function not found: [^:]+(?::[^:]*){5}:[^:]+")
 _INVOKE_FIELDS = frozenset({"FunctionName", "Payload", "Qualifier", "InvocationType", "ClientContext", "LogType"})
+_UNATTENDED = frozenset({"Event", "DryRun"})
 
 
 class Invoker(Protocol):
@@ -34,11 +35,16 @@ _error_objects = msgspec.json.Decoder(_ErrorObject)
 
 
 class LambdaTasks:
-    """Both forms of calling a function from a Task state."""
+    """Both forms of calling a function from a Task state.
 
-    def __init__(self, functions: Invoker, clock: Clock) -> None:
+    Args:
+        elsewhere: asks Lambda's API for invocations whose answer nobody waits for; None refuses them.
+    """
+
+    def __init__(self, functions: Invoker, clock: Clock, elsewhere: Handler | None = None) -> None:
         self._functions = functions
         self._clock = clock
+        self._elsewhere = elsewhere
 
     def call_function(self, request: TaskRequest, report: Report) -> Cancel | None:
         """Resource is a function ARN: the whole input is the event, the result is the output, unchanged."""
@@ -56,6 +62,8 @@ class LambdaTasks:
     def invoke(self, request: TaskRequest, report: Report) -> Cancel | None:
         """``lambda:invoke``: fields of Lambda's Invoke operation in, an object with ``Payload`` and metadata out."""
         fields = request.parameters
+        if self._elsewhere is not None and isinstance(fields, dict) and fields.get("InvocationType") in _UNATTENDED:
+            return self._elsewhere(request, report)
         problem = _problem(fields)
         if problem is not None or not isinstance(fields, dict):
             report(Failed("States.Runtime", problem or "no parameters"))

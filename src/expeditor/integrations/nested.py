@@ -1,8 +1,6 @@
 """``arn:aws:states:::states:startExecution``: executions that start executions."""
 
 import asyncio
-import hashlib
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,10 +11,21 @@ from expeditor.clock import Clock
 from expeditor.errors import ServiceError
 from expeditor.integrations.metadata import http_date, sdk_metadata
 from expeditor.integrations.naming import exception_name
-from expeditor.integrations.tasks import Cancel, Failed, Pattern, Report, Submitted, Succeeded, TaskRequest, bounded
+from expeditor.integrations.tasks import (
+    Cancel,
+    Failed,
+    Pattern,
+    Report,
+    Submitted,
+    Succeeded,
+    TaskRequest,
+    bounded,
+    stable_uuid,
+)
 from expeditor.payloads import JSONValue, decode, encode
 
 _SERVICE = "states"
+_FIELDS = frozenset({"Input", "Name", "StateMachineArn", "TraceHeader"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +148,7 @@ class NestedExecutions:
 
     def _answer(self, request: TaskRequest, started: StartedExecution) -> bytes:
         body: dict[str, JSONValue] = {"ExecutionArn": started.arn, "StartDate": _milliseconds(started.started_at)}
-        request_id = _stable_uuid(request, "request")
+        request_id = stable_uuid(request, "request")
         headers = {
             "Content-Length": str(len(encode(body))),
             "Content-Type": "application/x-amz-json-1.0",
@@ -160,7 +169,7 @@ def _start_request(request: TaskRequest) -> StartRequest:
     return StartRequest(
         state_machine_arn=str(fields["StateMachineArn"]),
         input=_input_text(given),
-        name=_stable_uuid(request, "execution") if name is None else str(name),
+        name=stable_uuid(request, "execution") if name is None else str(name),
         trace_header=None if trace is None else str(trace),
         started_by=f"{request.execution_arn}#{request.task_id}",
     )
@@ -210,25 +219,20 @@ def _description(closed: ClosedExecution, *, is_parsed: bool) -> JSONValue:
 
 
 def _problem(fields: JSONValue) -> str | None:
-    if isinstance(fields, dict) and isinstance(fields.get("StateMachineArn"), str):
-        return None
-    return "The field 'StateMachineArn' is required but was missing"
+    if not isinstance(fields, dict) or not isinstance(fields.get("StateMachineArn"), str):
+        return "The field 'StateMachineArn' is required but was missing"
+    unknown = sorted(fields.keys() - _FIELDS)
+    return f"The field '{unknown[0]}' is not supported by Step Functions" if unknown else None
 
 
 def _refused(error: BaseException, request: TaskRequest) -> Failed:
     code = error.code if isinstance(error, ServiceError) else "ServiceUnavailable"
-    request_id = _stable_uuid(request, "request")
+    request_id = stable_uuid(request, "request")
     return Failed(
         f"StepFunctions.{exception_name(code)}",
         f"{error} (Service: AWSStepFunctions; Status Code: 400; Error Code: {code}; Request ID: {request_id};"
         " Proxy: null)",
     )
-
-
-def _stable_uuid(request: TaskRequest, label: str) -> str:
-    """The same UUID whenever the same task asks, so that a repeated request after a crash is recognised."""
-    digest = hashlib.sha256(f"{request.execution_arn}#{request.task_id}#{label}".encode()).digest()
-    return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def _milliseconds(at: float) -> int:

@@ -1,4 +1,4 @@
-"""The optimised integrations of services that the node does not have itself, as a table."""
+"""The optimised integrations that ask a service's API, as a table."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -100,6 +100,14 @@ OPTIMISED: Mapping[str, Optimised] = {
         "publish",
         "Message MessageAttributes MessageDeduplicationId MessageGroupId MessageStructure PhoneNumber Subject TargetArn"
         " TopicArn",
+    ),
+    "lambda:invoke": Optimised(
+        "lambda",
+        "invoke",
+        "Lambda",
+        "AWSLambda",
+        frozenset({"ClientContext", "FunctionName", "InvocationType", "LogType", "Payload", "Qualifier"}),
+        has_callback=True,
     ),
     "events:putEvents": Optimised(
         "eventbridge",

@@ -19,6 +19,7 @@ from expeditor.integrations.tasks import Cancel, Handler, Pattern, Report, TaskR
 
 _SERVICE = re.compile(r"arn:aws[a-z-]*:states:[^:]*:[^:]*:(?!activity:)(.+)")
 _FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:")
+_INVOKE = "lambda:invoke"
 _PUBLISH = "sns:publish"
 
 
@@ -81,10 +82,10 @@ class Integrations:
         outside: Outside | None = None,
     ) -> None:
         self._clock = clock
-        self._functions = LambdaTasks(functions, clock)
-        self._table: dict[str, Handler] = _with_callback("lambda:invoke", self._functions.invoke)
         self._outside = outside
         self._sdk = None if outside is None else SdkTasks(outside.clients, outside.pool)
+        self._functions = LambdaTasks(functions, clock, self._outside_handler(_INVOKE))
+        self._table: dict[str, Handler] = _with_callback(_INVOKE, self._functions.invoke)
         if outside is not None:
             self._table["http:invoke"] = outside.http.invoke
         if topics is not None:

@@ -21,6 +21,7 @@ from expeditor.integrations.tasks import (
     Report,
     TaskRequest,
     bounded,
+    stable_uuid,
     until_callback,
 )
 from expeditor.payloads import JSONValue, encode
@@ -90,6 +91,9 @@ class SdkTasks:
         given = spelling.fields(fields, model.input_shape)
         if spelling.problems:
             return unusable(fields, spelling.problems)
+        for name in model.idempotent_members:
+            # The same token when the node asks again after a crash; botocore would draw another one.
+            given.setdefault(name, stable_uuid(request, name))
         return _answered(action, service, model, given)
 
 

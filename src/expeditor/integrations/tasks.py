@@ -1,5 +1,7 @@
 """One attempt of a Task as the integrations see it, and what may come of it."""
 
+import hashlib
+import uuid
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeAlias
@@ -55,6 +57,12 @@ Report: TypeAlias = Callable[[Outcome], None]
 Cancel: TypeAlias = Callable[[], None]
 Handler: TypeAlias = Callable[[TaskRequest, Report], Cancel | None]
 """Begins one attempt and returns at once. May report before it returns."""
+
+
+def stable_uuid(request: TaskRequest, label: str) -> str:
+    """The same UUID whenever the same task asks, so that a repeated request after a crash is recognised."""
+    digest = hashlib.sha256(f"{request.execution_arn}#{request.task_id}#{label}".encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 class Pattern(StrEnum):

@@ -58,6 +58,7 @@ def stand_in(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[St
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def respond(self) -> None:
             length = int(self.headers.get("content-length") or 0)

@@ -370,3 +370,41 @@ async def test_dynamodb_offers_no_callback() -> None:
 
     assert outcome.error == "States.Runtime"
     assert "is not recognized" in outcome.cause
+
+
+async def test_invocations_nobody_waits_for_are_lambdas_to_keep() -> None:
+    with stand_in(lambda _: Answer(b"", 202)) as node:
+        outcome = await outcome_of(
+            "lambda:invoke",
+            {"FunctionName": "mail", "InvocationType": "Event", "Payload": {"id": "o-1"}},
+            {},
+            own_url=node.url,
+        )
+
+    (asked,) = node.asked
+    assert asked.path == "/2015-03-31/functions/mail/invocations"
+    assert asked.headers["x-amz-invocation-type"] == "Event"
+    assert asked.fields == {"id": "o-1"}
+    assert json.loads(outcome.output)["StatusCode"] == 202
+
+
+async def test_repeated_request_has_the_same_token() -> None:
+    tokens = []
+    with stand_in(lambda _: Answer({"ARN": "a", "Name": "s"})) as secrets:
+        for _ in range(2):
+            await outcome_of(
+                "aws-sdk:secretsmanager:createSecret", {"Name": "s"}, {"AWS_ENDPOINT_URL_SECRETS_MANAGER": secrets.url}
+            )
+        tokens = [asked.fields["ClientRequestToken"] for asked in secrets.asked]
+
+    assert tokens[0] == tokens[1]
+    assert len(tokens[0]) == 36
+
+
+async def test_names_in_a_request_never_lead_to_another_host() -> None:
+    with stand_in(lambda _: Answer(b"")) as s3:
+        environment = {"AWS_ENDPOINT_URL_S3": s3.url}
+        outcome = await outcome_of("aws-sdk:s3:headObject", {"Bucket": "evil.example/x", "Key": "../k"}, environment)
+
+    assert outcome.error == "S3.SdkClientException"
+    assert s3.asked == []
