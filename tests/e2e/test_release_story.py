@@ -101,6 +101,11 @@ def test_a_good_release_reaches_everyone_and_a_bad_one_goes_back_by_itself(node:
     assert sum(ends.values()) == len(everyone)
     assert shop.ends(shop.buy(5)) == {(V11, "completed", 1): 5}
 
+    # 9. A start on the same data changes none of it.
+    shop.restart()
+    assert "exists with other content" not in (tmp_path / "node.err").read_text()
+    assert shop.ends(shop.buy(5)) == {(V11, "completed", 1): 5}
+
 
 def test_a_thousand_orders_under_way_stay_on_their_release_across_five_flips(node: RunningNode, tmp_path: Path) -> None:
     shop = Shop(node)
@@ -164,6 +169,11 @@ class Shop:
             bought += self.buy(4)
         thread.join()
         return bought
+
+    def restart(self) -> None:
+        """Ctrl-C, and the same again."""
+        assert self._node.stop() == 0
+        self._node.start()
 
     def ends(self, orders: list[str]) -> dict[tuple[str, str, int], int]:
         """Release, status and number of vouchers of each order at rest, counted."""

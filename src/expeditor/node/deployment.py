@@ -106,11 +106,25 @@ async def _publish(
     )
     if existing is None:
         return await functions.create_function(resource.name, wanted, code, publish=True)
+    published = _published(functions, resource.name, wanted, code)
+    if published is not None:
+        return published
     if existing.code_sha256 != code.base64_sha256:
         await functions.update_code(resource.name, code)
     if replace(existing.configuration, role="") != wanted:
         await functions.update_configuration(resource.name, lambda _: wanted)
     return await functions.publish_version(resource.name)
+
+
+def _published(
+    functions: Functions, name: str, wanted: FunctionConfiguration, code: FunctionCode
+) -> FunctionVersion | None:
+    """The newest version with this content: after a release made ``$LATEST`` another, the template's is still there."""
+    for version in reversed(functions.list_versions(name)):
+        is_same = version.code_sha256 == code.base64_sha256 and replace(version.configuration, role="") == wanted
+        if is_same and version.version != "$LATEST":
+            return version
+    return None
 
 
 async def _move_alias(functions: Functions, name: str, alias: str, version: str) -> None:
