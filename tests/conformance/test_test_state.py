@@ -38,7 +38,7 @@ class InvokedHere:
     def invoke(self, function: str, payload: bytes, *, qualifier: str | None = None) -> asyncio.Future[Invocation]:
         outcome = self._functions[function.rsplit(":", 1)[-1]].invoke(json.loads(payload))
         done: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
-        done.set_result(Invocation(outcome.payload, outcome.error, "$LATEST", SeededIds().uuid(), b""))
+        done.set_result(Invocation(outcome.payload, outcome.error, "$LATEST", SeededIds().uuid()))
         return done
 
 

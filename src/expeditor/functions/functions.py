@@ -71,6 +71,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
         self._routes: dict[tuple[str, str | None], Route[Pool]] = {}
         self._pools: dict[tuple[str, str, str], Pool] = {}
         self._retired: list[Pool] = []
+        self._loop = asyncio.get_running_loop()
         self._closed = False
         self._events = EventQueue(surroundings.database, surroundings.clock, self._run_event, settings.events)
 
@@ -112,7 +113,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
             if len(payload) > EVENT_BYTES_MAX:
                 raise _too_large(len(payload), EVENT_BYTES_MAX)
             route = self._route(function, qualifier)
-            return self._submit(route, Call(self._ids.uuid(), payload or b"{}", route.arn, client_context))
+            return self._submit(route, self._call(self._ids.uuid(), payload or b"{}", route, client_context))
         except ExpeditorError as error:
             return failed(error)
 
@@ -163,6 +164,9 @@ class Functions(VersionCatalogue, AliasCatalogue):
         records = [record for each in versions for record in self._logs.read(name, each, request_id, limit)]
         return sorted(records, key=lambda record: record.at)[-limit:]
 
+    def _call(self, request_id: str, payload: bytes, route: Route[Pool], client_context: bytes | None) -> Call:
+        return Call(request_id, payload, route.arn, client_context, self._loop.create_future())
+
     def _submit(self, route: Route[Pool], call: Call) -> "asyncio.Future[Invocation]":
         if self._closed:
             raise _closing()
@@ -173,7 +177,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
     def _run_event(self, row: EventRow) -> "asyncio.Future[Invocation]":
         try:
             route = self._route(row.name, row.qualifier)
-            return self._submit(route, Call(row.event_id, row.payload, route.arn, row.client_context))
+            return self._submit(route, self._call(row.event_id, row.payload, route, row.client_context))
         except ExpeditorError as error:
             return failed(error)
 

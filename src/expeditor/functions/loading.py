@@ -8,6 +8,7 @@ from typing import Protocol
 from expeditor.functions import failures
 from expeditor.functions.logs import FunctionLogs
 from expeditor.functions.processes import Program, Template, Zygote
+from expeditor.functions.reports import Report
 from expeditor.functions.versions import FunctionVersion
 
 RETRY_SECONDS_MAX = 30.0
@@ -152,4 +153,4 @@ class Loader:
 
     def _log(self, output: bytes) -> None:
         if output:
-            self._logs.add(self._version.name, self._version.version, "", output)
+            self._logs.add(self._version.name, Report("", self._version.version, output.decode(errors="replace")))

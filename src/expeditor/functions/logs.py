@@ -1,18 +1,19 @@
 """Logs of invocations: one file per function version, a JSON line per invocation, bounded by rotation."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from expeditor.clock import Clock
+from expeditor.functions.reports import Report
 
-FLUSH_SECONDS = 0.05
+FLUSH_SECONDS = 0.1
 FLUSH_BYTES = 262_144
 FILE_BYTES_MAX = 16 * 1024 * 1024
-TAIL_BYTES = 4096
 
 
 class LogRecord(msgspec.Struct, frozen=True):
@@ -31,8 +32,16 @@ class LogRecord(msgspec.Struct, frozen=True):
     text: str
 
 
+class _Line(msgspec.Struct, frozen=True, array_like=True):
+    """What a file holds of one invocation."""
+
+    at: float
+    failed: bool
+    report: Report
+
+
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(LogRecord)
+_decoder = msgspec.json.Decoder(_Line)
 
 
 class FunctionLogs:
@@ -42,16 +51,15 @@ class FunctionLogs:
         self._root = root
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[tuple[str, str], bytearray] = {}
+        self._waiting: defaultdict[tuple[str, str], list[_Line]] = defaultdict(list)
+        self._waiting_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, function: str, version: str, request_id: str, text: bytes, *, failed: bool = False) -> None:
-        """Adds what one invocation wrote; it is in the file a moment later."""
-        record = LogRecord(self._clock.now(), version, request_id, failed, text.decode(errors="replace"))
-        waiting = self._waiting.setdefault((function, version), bytearray())
-        waiting += _encoder.encode(record)
-        waiting += b"\n"
-        if len(waiting) > FLUSH_BYTES:
+    def add(self, function: str, report: Report, *, failed: bool = False) -> None:
+        """Adds the log of one invocation; it is in the file a moment later."""
+        self._waiting[function, report.version].append(_Line(self._clock.now(), failed, report))
+        self._waiting_bytes += len(report.printed)
+        if self._waiting_bytes > FLUSH_BYTES:
             self.flush()
         elif self._timer is None:
             self._timer = self._loop.call_later(FLUSH_SECONDS, self.flush)
@@ -61,18 +69,18 @@ class FunctionLogs:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        waiting, self._waiting = self._waiting, {}
+        waiting, self._waiting, self._waiting_bytes = self._waiting, defaultdict(list), 0
         for (function, version), lines in waiting.items():
-            _append(self._path(function, version), lines)
+            _append(self._path(function, version), _encoder.encode_lines(lines))
 
     def read(self, function: str, version: str, request_id: str | None, limit: int) -> list[LogRecord]:
         """The last *limit* records of a version, oldest first; with *request_id* only those of that invocation."""
         self.flush()
         path = self._path(function, version)
-        last: deque[LogRecord] = deque(maxlen=limit)
+        last: deque[_Line] = deque(maxlen=limit)
         for each in (_rotated(path), path):
-            last.extend(record for record in _records(each) if request_id in (None, record.request_id))
-        return list(last)
+            last.extend(line for line in _lines(each) if request_id in (None, line.report.request_id))
+        return [LogRecord(line.at, version, line.report.request_id, line.failed, line.report.text()) for line in last]
 
     def versions(self, function: str) -> list[str]:
         """Versions of *function* that have a log."""
@@ -87,16 +95,25 @@ def _rotated(path: Path) -> Path:
     return path.with_name(f"{path.name}.1")
 
 
-def _append(path: Path, lines: bytearray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size + len(lines) > FILE_BYTES_MAX:
-        path.replace(_rotated(path))
-    with path.open("ab") as file:
-        file.write(lines)
+def _append(path: Path, lines: bytes) -> None:
+    with _opened(path) as file:
+        if file.tell() + len(lines) <= FILE_BYTES_MAX or not file.tell():
+            file.write(lines)
+            return
+    path.replace(_rotated(path))
+    _append(path, lines)
 
 
-def _records(path: Path) -> Iterator[LogRecord]:
-    """Records of one file; a line that a crash cut off is left out."""
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("ab")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab")
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    """Lines of one file; one that a crash cut off is left out."""
     if not path.exists():
         return
     with path.open("rb") as file:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from expeditor.functions import arns, refusals
+from expeditor.functions.reports import Report
 
 ENVIRONMENT_BYTES_MAX = 4096
 TIMEOUT_SECONDS_MAX = 900
@@ -116,22 +117,26 @@ class AliasMove:
     weights_after: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """What came of one invocation.
 
     Attributes:
         payload: JSON text: the result, or the error object with ``errorMessage`` and ``errorType``.
         function_error: None, or ``Unhandled`` as in Lambda's ``X-Amz-Function-Error``.
         executed_version: ``$LATEST`` or a number.
-        log_tail: the last 4 KiB of the invocation's log.
+        report: what its log is made of; None where nothing was run.
     """
 
     payload: bytes
     function_error: str | None
     executed_version: str
     request_id: str
-    log_tail: bytes
+    report: Report | None = None
+
+    @property
+    def log_tail(self) -> bytes:
+        """The last 4 KiB of the invocation's log."""
+        return b"" if self.report is None else self.report.tail()
 
 
 def content_digest(configuration: FunctionConfiguration, code_sha256: str) -> str:

@@ -4,12 +4,15 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from expeditor.clock import Clock
 from expeditor.errors import ServiceError
 from expeditor.functions import failures, reports
 from expeditor.functions.connections import Connection
-from expeditor.functions.logs import TAIL_BYTES, FunctionLogs
+from expeditor.functions.logs import FunctionLogs
 from expeditor.functions.processes import Template
+from expeditor.functions.reports import Report
 from expeditor.functions.sandbox.frames import Outcome, Reply, Request, frame
 from expeditor.functions.versions import FunctionVersion, Invocation
 
@@ -19,22 +22,19 @@ STUCK_SECONDS = 2.0
 """A worker that is not gone so long after it was to be killed: its template does not do as it is told."""
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """One invocation on its way; *future* resolves with what came of it.
 
     Attributes:
         waits_since: on the loop's clock, when it began to wait for a worker.
     """
 
-    __slots__ = ("arn", "client_context", "future", "payload", "request_id", "waits_since")
-
-    def __init__(self, request_id: str, payload: bytes, arn: str, client_context: bytes | None) -> None:
-        self.request_id = request_id
-        self.payload = payload
-        self.arn = arn
-        self.client_context = client_context
-        self.waits_since = 0.0
-        self.future: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
+    request_id: str
+    payload: bytes
+    arn: str
+    client_context: bytes | None
+    future: asyncio.Future[Invocation]
+    waits_since: float = 0.0
 
     def answer(self, invocation: Invocation) -> None:
         """Resolves the future, unless whoever waits has given up."""
@@ -82,7 +82,7 @@ class Worker:
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timed_out = False
-        self._printed = bytearray()
+        self._printed = b""
         self._memory_mb = 0
         self.idle_since = 0.0
         self._connection = Connection(template, self)
@@ -111,7 +111,8 @@ class Worker:
 
     def replied(self, reply: Reply) -> None:
         """The process printed much, or is done with the call."""
-        self._keep_printed(reply.output)
+        if reply.output:
+            self._keep_printed(reply.output)
         call = self._call
         if reply.outcome is Outcome.OUTPUT or call is None:
             return
@@ -144,20 +145,19 @@ class Worker:
     def _resolve(self, call: Call, payload: bytes, function_error: str | None, status: str = "") -> None:
         """Writes the log and answers *call*."""
         self._call = None
-        printed, self._printed = bytes(self._printed), bytearray()
-        version = self._version
-        text = reports.invocation_text(
+        printed, self._printed = self._printed, b""
+        version, workplace = self._version, self._workplace
+        report = Report(
             call.request_id,
             version.version,
-            printed,
-            duration_ms=(self._workplace.clock.monotonic() - self._started_at) * 1000,
-            memory=(version.configuration.memory_mb, self._memory_mb),
-            status=status,
+            printed.decode(errors="replace"),
+            (workplace.clock.monotonic() - self._started_at) * 1000,
+            version.configuration.memory_mb,
+            self._memory_mb,
+            status,
         )
-        failed = function_error is not None
-        self._workplace.logs.add(version.name, version.version, call.request_id, text, failed=failed)
-        tail = text[-TAIL_BYTES:]
-        call.answer(Invocation(payload, function_error, version.version, call.request_id, tail))
+        workplace.logs.add(version.name, report, failed=function_error is not None)
+        call.answer(Invocation(payload, function_error, version.version, call.request_id, report))
 
     def _keep_printed(self, printed: bytes) -> None:
         """Keeps the beginning and, of what is too much, the end."""
@@ -165,7 +165,7 @@ class Worker:
         excess = len(self._printed) - PRINTED_BYTES_MAX
         if excess > 0:
             half = PRINTED_BYTES_MAX // 2
-            self._printed[half : half + excess] = b""
+            self._printed = self._printed[:half] + self._printed[half + excess :]
 
     def _check_deadline(self) -> None:
         """Kills a process that is over its time; one timer serves many calls, as each has the same time."""
@@ -187,4 +187,5 @@ class Worker:
 
 def unresolved(call: Call, version: FunctionVersion, payload: bytes) -> None:
     """Answers a call that no worker ran, with the error object *payload*."""
-    call.answer(Invocation(payload, UNHANDLED, version.version, call.request_id, payload[-TAIL_BYTES:]))
+    report = Report("", version.version, payload.decode(errors="replace"))
+    call.answer(Invocation(payload, UNHANDLED, version.version, call.request_id, report))

@@ -9,9 +9,9 @@ from expeditor.functions import FunctionConfiguration, FunctionVersion, environm
 
 
 def test_log_of_an_invocation_has_lambdas_lines() -> None:
-    text = reports.invocation_text("r-1", "2", b"printed", duration_ms=1.234, memory=(128, 20))
+    report = reports.Report("r-1", "2", "printed", 1.234, 128, 20)
 
-    assert text.decode() == (
+    assert report.text() == (
         "START RequestId: r-1 Version: 2\n"
         "printed\n"
         "END RequestId: r-1\n"
@@ -20,9 +20,9 @@ def test_log_of_an_invocation_has_lambdas_lines() -> None:
 
 
 def test_log_tells_when_the_sandbox_ended_the_invocation() -> None:
-    text = reports.invocation_text("r-1", "2", b"", duration_ms=3000, memory=(128, 20), status="timeout")
+    report = reports.Report("r-1", "2", "", 3000, 128, 20, "timeout")
 
-    assert text.endswith(b"\tMax Memory Used: 20 MB\tStatus: timeout\n")
+    assert report.text().endswith("\tMax Memory Used: 20 MB\tStatus: timeout\n")
     assert reports.timeout_line("r-1", 3, 0.5) == b"1970-01-01T00:00:00.500Z r-1 Task timed out after 3.00 seconds\n"
 
 

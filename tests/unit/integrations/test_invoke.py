@@ -46,7 +46,7 @@ async def outcome_of(
         if isinstance(answer, Exception):
             functions.future.set_exception(answer)
         else:
-            functions.future.set_result(Invocation(answer, error, "2", REQUEST_ID, b""))
+            functions.future.set_result(Invocation(answer, error, "2", REQUEST_ID))
         await asyncio.sleep(0)
     return functions, outcomes
 
