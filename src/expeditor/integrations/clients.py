@@ -154,7 +154,14 @@ def _session() -> Any:
     """
     from botocore.session import Session
 
-    nothing = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    nowhere = (None, None, os.devnull, None)
+    unset = (None, None, None, None)
+    chosen = (None, None, "legacy", None)
     return Session(
-        session_vars=nothing | {"profile": (None, None, None, None), "defaults_mode": (None, None, "legacy", None)}
+        session_vars={
+            "config_file": nowhere,
+            "credentials_file": nowhere,
+            "profile": unset,
+            "defaults_mode": chosen,
+        }
     )

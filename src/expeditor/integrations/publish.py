@@ -8,14 +8,13 @@ from expeditor.clock import Clock
 from expeditor.errors import ServiceError
 from expeditor.integrations.metadata import http_date, sdk_metadata
 from expeditor.integrations.naming import exception_name
-from expeditor.integrations.tasks import Cancel, Failed, Handler, Report, Succeeded, TaskRequest
+from expeditor.integrations.tasks import Cancel, Failed, Handler, Report, Succeeded, TaskRequest, stable_uuid
 from expeditor.payloads import JSONValue, encode
 
 _NO_TOPIC = frozenset({"NotFound", "NotFoundException", "InvalidParameter", "InvalidParameterException"})
 """Refusals that may only say that the topic is another endpoint's."""
 
 _STATUS: Mapping[str, int] = {"NotFound": 404, "NotFoundException": 404, "ServiceUnavailable": 503}
-_NO_REQUEST = "00000000-0000-0000-0000-000000000000"
 
 
 class Publisher(Protocol):
@@ -63,7 +62,7 @@ class TopicTasks:
             elif self._elsewhere is not None and isinstance(error, ServiceError) and error.code in _NO_TOPIC:
                 self._elsewhere(request, report)
             else:
-                report(_refused(error))
+                report(_refused(error, request))
 
         message = fields["Message"]
         text = message if isinstance(message, str) else encode(message).decode()
@@ -79,10 +78,10 @@ class TopicTasks:
         return encode({"MessageId": message_id, **sdk_metadata(headers, message_id)})
 
 
-def _refused(error: BaseException) -> Failed:
+def _refused(error: BaseException, request: TaskRequest) -> Failed:
     code = error.code if isinstance(error, ServiceError) else "ServiceUnavailable"
     return Failed(
         f"SNS.{exception_name(code)}",
         f"{error} (Service: AmazonSNS; Status Code: {_STATUS.get(code, 400)}; Error Code: {code};"
-        f" Request ID: {_NO_REQUEST}; Proxy: null)",
+        f" Request ID: {stable_uuid(request, 'request')}; Proxy: null)",
     )
