@@ -9,6 +9,8 @@ from expeditor.node.template import Template
 from expeditor.payloads import encode
 from expeditor.settings import ACCOUNT, REGION
 
+_GLOBAL = frozenset({"iam"})
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionResource:
@@ -122,8 +124,8 @@ def read_application(template: Template, parameters: Mapping[str, str]) -> Appli
 
 
 def arn(service: str, rest: str) -> str:
-    """An ARN of this node's account and region."""
-    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}"
+    """An ARN of this node's account, and of its region unless the service is global."""
+    return f"arn:aws:{service}:{'' if service in _GLOBAL else REGION}:{ACCOUNT}:{rest}"
 
 
 def _pseudo_parameters() -> dict[str, str]:

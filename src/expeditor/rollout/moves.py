@@ -63,7 +63,8 @@ def weighted(flags: Flags, key: str, weights: Mapping[str, int], target: Target)
         raise FlagsError("weights must be 0 or more, and one of them above 0")
     missing = {variant: 0 for variant in flag.everyone.weights if variant not in weights} if target.is_everyone else {}
     scaled = _apportioned({**missing, **weights}, WHOLE)
-    return _with_rule(flag, Rule(target.segment, scaled, target.from_at, target.until_at))
+    ordered = {name: scaled[name] for name in (*flag.everyone.weights, *weights) if name in scaled}
+    return _with_rule(flag, Rule(target.segment, ordered, target.from_at, target.until_at))
 
 
 def promoted(flags: Flags, key: str, variant: str) -> Flag:
