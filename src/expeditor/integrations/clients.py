@@ -4,7 +4,9 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -43,7 +45,10 @@ class Service:
         method = self.methods.get(action.lower())
         if method is None:
             raise UnknownServiceError(f"{self.client.meta.service_model.service_name} has no action {action}")
-        return self.client.meta.service_model.operation_model(self.client.meta.method_to_api_mapping[method])
+        model = self.client.meta.service_model.operation_model(self.client.meta.method_to_api_mapping[method])
+        if model.has_event_stream_output or model.has_event_stream_input:
+            raise UnknownServiceError(f"{action} streams events, which a task cannot wait for")
+        return model
 
     def call(self, action: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Calls an action once and waits for its answer. Raises botocore's errors."""
@@ -132,9 +137,16 @@ class Clients:
             aws_session_token=token,
             config=config,
         )
+        client.meta.events.register("before-send", partial(_check_host, urlsplit(url).netloc))
         if model.metadata["protocol"] == "json":
             client.meta.events.register("after-call", _check_json)
         return client
+
+
+def _check_host(netloc: str, request: Any, **_: Any) -> None:
+    """Names in a request, such as a bucket's ARN, never lead to another host than the configured one."""
+    if urlsplit(request.url).netloc != netloc:
+        raise ValueError(f"the request would go to {urlsplit(request.url).netloc} instead of {netloc}")
 
 
 def _check_json(http_response: Any, **_: Any) -> None:

@@ -30,6 +30,7 @@ PENDING_MAX = 100_000
 
 _EVENT_BYTES = 26
 _SERVICE = "cloudwatchlogs"
+_SERVICE_ID = "CloudWatch Logs"
 _DATA = ("input", "inputDetails", "output", "outputDetails")
 _FATAL = frozenset({"ExecutionAborted", "ExecutionFailed", "ExecutionTimedOut"})
 _ENDINGS = ("Aborted", "Failed", "TimedOut")
@@ -115,6 +116,14 @@ class ExecutionLogs:
         entries = ((round(event.at * 1000), entry(event, execution, target)) for event in taken)
         stream.pending.extend(islice(entries, max(0, PENDING_MAX - len(stream.pending))))
         self._send(stream)
+
+    def problem(self) -> str | None:
+        """Why nothing can be sent: no endpoint is configured for CloudWatch Logs."""
+        try:
+            self._clients.endpoints.url(_SERVICE_ID)
+        except NoEndpointError as error:
+            return str(error)
+        return None
 
     async def flush(self) -> None:
         """Returns when nothing waits to be sent."""

@@ -304,6 +304,11 @@ async def test_foreign_topic_without_an_endpoint_does_not_exist() -> None:
         ("aws-sdk:cloudwatchlogs:describeLogGroups", {}, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS="),
         ("aws-sdk:s3:listBuckets", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "AWS_ENDPOINT_URL_S3="),
         ("aws-sdk:s3:listBuckets", {"AWS_ENDPOINT_URL_S3": "localhost:9"}, "which is no address"),
+        (
+            "aws-sdk:cloudwatchlogs:startLiveTail",
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:2"},
+            "startLiveTail streams events",
+        ),
         ("aws-sdk:nothing:atAll", {}, "Step Functions knows no service nothing"),
         (
             "aws-sdk:sqs:doTheImpossible",
@@ -401,10 +406,11 @@ async def test_repeated_request_has_the_same_token() -> None:
     assert len(tokens[0]) == 36
 
 
-async def test_names_in_a_request_never_lead_to_another_host() -> None:
+@pytest.mark.parametrize("bucket", ["evil.example/x", "arn:aws:s3:us-west-2:123456789012:accesspoint/evil"])
+async def test_names_in_a_request_never_lead_to_another_host(bucket: str) -> None:
     with stand_in(lambda _: Answer(b"")) as s3:
         environment = {"AWS_ENDPOINT_URL_S3": s3.url}
-        outcome = await outcome_of("aws-sdk:s3:headObject", {"Bucket": "evil.example/x", "Key": "../k"}, environment)
+        outcome = await outcome_of("aws-sdk:s3:headObject", {"Bucket": bucket, "Key": "../k"}, environment)
 
     assert outcome.error == "S3.SdkClientException"
     assert s3.asked == []
