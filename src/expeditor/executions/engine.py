@@ -25,7 +25,7 @@ from expeditor.executions.runner import Subscriber
 from expeditor.executions.running import Running, Waiter
 from expeditor.executions.tokens import TaskTokens
 from expeditor.executions.trials import Trials
-from expeditor.integrations import ClosedExecution, StartedExecution, StartRequest
+from expeditor.integrations import ClosedExecution, LoggedExecution, StartedExecution, StartRequest
 from expeditor.store import executions
 from expeditor.store.executions import NewExecution
 
@@ -217,7 +217,10 @@ class Engine:
                 return
         if is_express:
             name = arns.unique_name(name, self._parts.ids.uuid())
-        self._runner.begin(self._new(startable, name, request, waiter))
+        running = self._new(startable, name, request, waiter)
+        logged = LoggedExecution(running.arn, startable.row.name)
+        self._runner.logs.follow(running.id, startable.row.logging, logged)
+        self._runner.begin(running)
 
     def _new(self, startable: Startable, name: str, request: StartRequest, waiter: Waiter) -> Running:
         self._last_id += 1

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from expeditor.clock import Clock
+from expeditor.executions.history_logs import LogWriter
 from expeditor.executions.timers import Alarm
 from expeditor.ids import Ids
 from expeditor.integrations import TaskStarter
@@ -15,6 +16,7 @@ class Parts:
 
     Attributes:
         alarm: wakes the engine for its timers.
+        logs: where histories are logged; None where they cannot be.
     """
 
     database: Database
@@ -22,3 +24,4 @@ class Parts:
     clock: Clock
     ids: Ids
     alarm: Alarm
+    logs: LogWriter | None = None

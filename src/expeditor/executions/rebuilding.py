@@ -13,6 +13,7 @@ from expeditor.executions.recovery import closed_from, fresh, rebuild
 from expeditor.executions.registry import Registry
 from expeditor.executions.runner import Runner
 from expeditor.executions.running import Running
+from expeditor.integrations import LoggedExecution
 from expeditor.store import executions
 from expeditor.store.executions import ExecutionRow
 
@@ -104,6 +105,8 @@ class Rebuilding:
             )
             return
         execution = recovered.running.execution
+        logged = LoggedExecution(recovered.running.arn, row.machine_name, row.redrive_count)
+        self.runner.logs.follow(row.id, row.logging, logged)
         if execution.status is ExecutionStatus.RUNNING:
             self.runner.resume(recovered)
         else:

@@ -18,6 +18,8 @@ from expeditor.executions.running import Waiter
 from expeditor.store import executions
 from expeditor.store.executions import ExecutionRow
 
+_REDRIVEN = "ExecutionRedriven"
+
 TOKENS_MAX = 1_000
 """Requests that are remembered, so that one that is repeated does nothing twice."""
 
@@ -65,10 +67,19 @@ class Redriving:
                 waiter.set_exception(error)
                 return
             self._note(row, arn, client_token, now)
+            self._log(row.id, arn)
             waiter.set_result(now)
 
         self._parts.database.submit(lambda on: executions.reopen(on, row.id, event, now)).add_done_callback(settle)
         return waiter
+
+    def _log(self, execution_id: int, arn: str) -> None:
+        """Logs what happened while the execution was rebuilt: its redrive, and what followed at once."""
+        logs = self._rebuilding.runner.logs
+        if logs.follows(execution_id):
+            history = self._records.history(arn)
+            redriven = max(at for at, event in enumerate(history) if event.type == _REDRIVEN)
+            logs.write(execution_id, history[redriven:])
 
     def _note(self, row: ExecutionRow, arn: str, client_token: str | None, now: float) -> None:
         self._registry.closed_counts[row.status] -= 1

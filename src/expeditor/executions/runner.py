@@ -16,6 +16,7 @@ from expeditor.asl import (
     ExecutionAborted,
     ExecutionStarted,
     ExecutionStatus,
+    HistoryEvent,
     ScheduleTask,
     StartTimer,
     TaskFailed,
@@ -27,6 +28,7 @@ from expeditor.executions.activities import Activities
 from expeditor.executions.clockwork import Clockwork
 from expeditor.executions.commits import Commits
 from expeditor.executions.errors import ExecutionUnavailableError, TaskTimedOutError
+from expeditor.executions.history_logs import HistoryLogs
 from expeditor.executions.journal import encode_event
 from expeditor.executions.names import Names
 from expeditor.executions.parts import Parts
@@ -67,12 +69,14 @@ class Runner:
         subscribers: called once per commit.
         clockwork: the timers.
         activities: what performs tasks of activities.
+        logs: whose histories are logged.
     """
 
     def __init__(
         self, parts: Parts, registry: Registry, names: Names, on_lost: Callable[[list[Running]], None]
     ) -> None:
         self.subscribers: list[Subscriber] = []
+        self.logs = HistoryLogs(parts.logs)
         self.clockwork = Clockwork(parts, registry, self.post)
         self.activities = Activities(parts, registry, self.post, self.clockwork.call_later)
         self._parts = parts
@@ -139,7 +143,11 @@ class Runner:
                 self._start_task(running, command)
         for cancel in batch.cancels:
             cancel()
+        for execution_id, events in batch.logs:
+            if execution_id not in taken:
+                self.logs.write(execution_id, events)
         for running in batch.closed:
+            self.logs.forget(running.id)
             if not running.lost:
                 self._registry.close(running)
         if self.subscribers:
@@ -175,8 +183,9 @@ class Runner:
         journaled = is_journaled(event)
         if not journaled:
             batch.started.append(running)
+        history: list[HistoryEvent] | None = [] if self.logs.follows(running.id) else None
         try:
-            commands = advance(running.machine, running.execution, event)
+            commands = advance(running.machine, running.execution, event, history)
         except Exception:  # noqa: BLE001
             # The edge of the interpreter: a bug in it, or a broken invariant, stops this one execution.
             _log.exception("%s stops: the interpreter could not handle %s", running.arn, type(event).__name__)
@@ -185,6 +194,8 @@ class Runner:
         if journaled:
             running.seq += 1
             batch.entries.append(JournalEntry(running.id, running.seq, encode_event(event)))
+        if history:
+            batch.logs.append((running.id, history))
         for command in commands:
             _APPLY[type(command)](self, running, command, event.at)
 

@@ -10,6 +10,7 @@ from expeditor.asl import (
     AnyEvent,
     Execution,
     ExecutionStarted,
+    HistoryEvent,
     Machine,
     ScheduleTask,
     TaskFailed,
@@ -91,6 +92,7 @@ class Batch(msgspec.Struct):
         answers: futures and the results they get.
         tasks: to be started.
         cancels: of tasks nobody waits for any more.
+        logs: history events of executions that are logged, by id.
     """
 
     touched: dict[int, Running] = {}
@@ -100,6 +102,7 @@ class Batch(msgspec.Struct):
     answers: list[tuple[Waiter, object]] = []
     tasks: list[tuple[Running, ScheduleTask]] = []
     cancels: list[Callable[[], None]] = []
+    logs: list[tuple[int, list[HistoryEvent]]] = []
 
     def __bool__(self) -> bool:
         return bool(self.touched or self.answers)

@@ -90,6 +90,7 @@ class ExecutionRow(NamedTuple):
     machine_status: str
     definition_id: int
     role_arn: str
+    logging: str
 
 
 class ExecutionSummary(NamedTuple):
@@ -144,7 +145,7 @@ _MOST = "SUCCEEDED"
 _ID_MAX = 2**63 - 1
 _SELECT = f"""
     SELECT {", ".join(f"e.{column}" for column in NewExecution._fields)}, m.arn, m.name, m.status,
-        r.definition_id, r.role_arn
+        r.definition_id, r.role_arn, r.logging
     FROM executions e
     JOIN state_machines m ON m.id = e.machine_id
     JOIN state_machine_revisions r ON r.id = e.revision_id
