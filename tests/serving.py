@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from expeditor.clock import SystemClock
 from expeditor.executions import Engine, LoopAlarm, Parts
 from expeditor.functions import Functions
 from expeditor.ids import SystemIds
-from expeditor.integrations import Integrations, Outside
+from expeditor.integrations import ExecutionLogs, Integrations, Outside
 from expeditor.store import Database
 from expeditor.topics import DeliveryResult, Outcome, Ports, Topics
 
@@ -57,10 +58,15 @@ def _config() -> Config:
 
 
 class Serving:
-    """The endpoint's event loop, in a thread of its own so that tests may block on boto3."""
+    """The endpoint's event loop, in a thread of its own so that tests may block on boto3.
 
-    def __init__(self, home: Path) -> None:
+    Args:
+        environment: where other AWS services are.
+    """
+
+    def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
         self._home = home
+        self._environment = environment or {}
         self._started = threading.Event()
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,7 +92,8 @@ class Serving:
             with socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) as listening:
                 listening.bind(("127.0.0.1", 0))
                 url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-                api = create_api(await _services(self._home, url, stack))
+                outside = Outside.from_environment(self._environment, self._home, url)
+                api = create_api(await _services(self._home, outside, stack))
                 server = uvicorn.Server(uvicorn.Config(api, log_level="warning", access_log=False))
                 serving = asyncio.ensure_future(server.serve(sockets=[listening]))
                 self.endpoint = Endpoint(url, api)
@@ -97,7 +104,7 @@ class Serving:
                 await serving
 
 
-async def _services(home: Path, url: str, stack: AsyncExitStack) -> Services:
+async def _services(home: Path, outside: Outside, stack: AsyncExitStack) -> Services:
     clock, ids = SystemClock(), SystemIds()
     database = Database.open(home / "node.db", "expeditor.store.migrations")
     stack.push_async_callback(database.close)
@@ -105,9 +112,10 @@ async def _services(home: Path, url: str, stack: AsyncExitStack) -> Services:
     stack.push_async_callback(functions.close)
     topics = Topics.open(database, Ports(_deliver, clock, ids, lambda: LoopAlarm(clock)))
     stack.push_async_callback(topics.close)
-    integrations = Integrations(functions, clock, outside=Outside.from_environment({}, home, url))
+    integrations = Integrations(functions, clock, outside=outside)
     stack.callback(integrations.close)
-    engine = await Engine.open(Parts(database, integrations, clock, ids, LoopAlarm(clock)))
+    logs = ExecutionLogs(outside.clients, outside.pool)
+    engine = await Engine.open(Parts(database, integrations, clock, ids, LoopAlarm(clock), logs))
     stack.push_async_callback(engine.close)
     return Services(database, ids, engine, functions, topics)
 

@@ -3,6 +3,7 @@
 from expeditor.executions.activities import Activities, Activity, ActivityTask
 from expeditor.executions.aliases import Alias, Aliases
 from expeditor.executions.engine import Counts, Engine
+from expeditor.executions.history_logs import LogWriter
 from expeditor.executions.machines import (
     CreateStateMachine,
     MachineType,
@@ -36,6 +37,7 @@ __all__ = [
     "ExecutionFilter",
     "ExecutionPage",
     "ExecutionSummary",
+    "LogWriter",
     "LoopAlarm",
     "MachineType",
     "Parts",

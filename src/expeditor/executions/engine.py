@@ -57,7 +57,7 @@ class Engine:
     """
 
     def __init__(self, parts: Parts) -> None:
-        self.machines = StateMachines(parts.database, parts.clock, parts.ids)
+        self.machines = StateMachines(parts.database, parts.clock, parts.ids, parts.logs)
         self.trials = Trials(parts.integrations, parts.clock)
         self._parts = parts
         self._registry = Registry()

@@ -24,6 +24,7 @@ from expeditor.executions.errors import (
     StateMachineDoesNotExistError,
     TooManyTagsError,
 )
+from expeditor.executions.history_logs import LogWriter
 from expeditor.executions.versions import Versions, publish
 from expeditor.ids import Ids
 from expeditor.store import Database, executions, state_machine_versions, state_machines
@@ -130,10 +131,12 @@ class StateMachines:
 
     Attributes:
         versions, aliases: of the state machines.
+        logs: where executions may be logged; None where they cannot be.
         compiled: the machine of a definition, by its id.
     """
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, logs: LogWriter | None = None) -> None:
+        self.logs = logs
         self.versions = Versions(database, clock, self._change)
         self.aliases = Aliases(database, clock, self._change)
         self._database = database

@@ -2,8 +2,8 @@
 
 from expeditor.api.protocol import Answer, Call, Operation, Operations
 from expeditor.api.stepfunctions.arns import check_arn
+from expeditor.api.stepfunctions.configurations import check_encryption
 from expeditor.api.stepfunctions.pages import items_wanted, position_of, token_of
-from expeditor.api.stepfunctions.state_machines import check_encryption
 from expeditor.executions import Activities, Activity
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from expeditor.api.errors import UnsupportedParameterError, ValidationError
+from expeditor.api.errors import ValidationError
 from expeditor.api.protocol import Answer, Call, Operation, Operations, Params
 from expeditor.api.stepfunctions.arns import check_arn
+from expeditor.api.stepfunctions.configurations import configurations
 from expeditor.api.stepfunctions.pages import items_wanted, position_of, token_of
 from expeditor.executions import (
     CreateStateMachine,
@@ -14,7 +15,7 @@ from expeditor.executions import (
     StateMachineSummary,
     UpdateStateMachine,
 )
-from expeditor.payloads import decode, encode
+from expeditor.payloads import decode
 
 DEFINITION_BODY_BYTES_MAX = 6_500_000
 """A definition of 1 MiB as a JSON string: each byte of it may be written as six."""
@@ -31,12 +32,12 @@ class StateMachineOperations:
         return {
             "CreateStateMachine": Operation(
                 self._create,
-                missing="log destinations, keys of one's own",
+                missing="keys of one's own",
                 body_bytes_max=DEFINITION_BODY_BYTES_MAX,
             ),
             "UpdateStateMachine": Operation(
                 self._update,
-                missing="log destinations, keys of one's own",
+                missing="keys of one's own",
                 body_bytes_max=DEFINITION_BODY_BYTES_MAX,
             ),
             "DescribeStateMachine": Operation(self._describe, missing="`variableReferences`"),
@@ -50,7 +51,6 @@ class StateMachineOperations:
     async def _create(self, call: Call) -> Answer:
         params = call.params
         _check_publishing(params)
-        _check_configuration(params)
         wanted = CreateStateMachine(
             name=params["name"],
             definition=params["definition"],
@@ -59,7 +59,7 @@ class StateMachineOperations:
             tags={tag["key"]: tag.get("value", "") for tag in params.get("tags", ()) if "key" in tag},
             publish=params.get("publish", False),
             version_description=params.get("versionDescription"),
-            **_configurations(params),
+            **self._configurations(params),
         )
         made = await self._machines.create(wanted)
         return {
@@ -71,14 +71,13 @@ class StateMachineOperations:
     async def _update(self, call: Call) -> Answer:
         params = call.params
         _check_publishing(params)
-        _check_configuration(params)
         wanted = UpdateStateMachine(
             check_arn(params["stateMachineArn"], "stateMachine"),
             params.get("definition"),
             params.get("roleArn"),
             publish=params.get("publish", False),
             version_description=params.get("versionDescription"),
-            **_configurations(params),
+            **self._configurations(params),
         )
         made = await self._machines.update(wanted)
         return {
@@ -114,6 +113,9 @@ class StateMachineOperations:
         await self._machines.delete(check_arn(call.params["stateMachineArn"], "stateMachine"))
         return {}
 
+    def _configurations(self, params: Params) -> dict[str, Any]:
+        return configurations(params, self._machines.logs)
+
 
 def _version_arn(made: StateMachine) -> str | None:
     return None if made.version is None else f"{made.arn}:{made.version}"
@@ -141,36 +143,6 @@ def _described(machine: StateMachine, params: Params) -> Answer:
     if params.get("includedData") == "METADATA_ONLY":
         shown["definition"] = "{}"
     return shown
-
-
-def _configurations(params: Params) -> dict[str, Any]:
-    """The configurations a call gives, as the executions room keeps them."""
-    given = {}
-    if "loggingConfiguration" in params:
-        logging = params["loggingConfiguration"]
-        level, included = logging.get("level", "OFF"), logging.get("includeExecutionData", False)
-        given["logging"] = encode({"level": level, "includeExecutionData": included}).decode()
-    if "tracingConfiguration" in params:
-        enabled = params["tracingConfiguration"].get("enabled", False)
-        given["tracing"] = encode({"enabled": enabled}).decode()
-    return given
-
-
-def _check_configuration(params: Params) -> None:
-    """Refuses what would be accepted and then not done.
-
-    Raises:
-        UnsupportedParameterError: logs to a destination, or encryption with a key of the caller's.
-    """
-    if params.get("loggingConfiguration", {}).get("destinations"):
-        raise UnsupportedParameterError("loggingConfiguration.destinations")
-    check_encryption(params)
-
-
-def check_encryption(params: Params) -> None:
-    """Raises UnsupportedParameterError: encryption with a key of the caller's is asked for."""
-    if params.get("encryptionConfiguration", {}).get("type", "AWS_OWNED_KEY") != "AWS_OWNED_KEY":
-        raise UnsupportedParameterError("encryptionConfiguration")
 
 
 def _check_publishing(params: Params) -> None:
