@@ -2,6 +2,7 @@
 
 from order_processing.gateways.http_client import UrlError
 from order_processing.gateways.mail import Mail, MailError, MailGateway, OutboxFolder, Smtp, open_mail
+from order_processing.gateways.opening import GatewaySettingsError, OpenGateway, open_gateway
 from order_processing.gateways.payment import (
     AUTHORIZATION_EXPIRED,
     Absent,
@@ -35,9 +36,11 @@ __all__ = [
     "BuiltInWarehouse",
     "Declined",
     "EventSignatureError",
+    "GatewaySettingsError",
     "Mail",
     "MailError",
     "MailGateway",
+    "OpenGateway",
     "OutboxFolder",
     "PaymentGateway",
     "ProviderEvent",
@@ -59,6 +62,7 @@ __all__ = [
     "Unknown",
     "UrlError",
     "Warehouse",
+    "open_gateway",
     "open_mail",
     "remote_operations",
     "verified_event",

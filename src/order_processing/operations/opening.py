@@ -9,13 +9,11 @@ from order_processing.clock import SystemClock
 from order_processing.domain import SECRET_BYTES_MIN
 from order_processing.errors import OrderProcessingError
 from order_processing.experiments import open_experiments
-from order_processing.gateways import BuiltInWarehouse, SandboxPayments, open_mail
+from order_processing.gateways import BuiltInWarehouse, open_gateway, open_mail
 from order_processing.ids import SystemIds, new_secret
 from order_processing.operations.context import Policy, Services
 from order_processing.operations.fraud_rules import FraudRules
 from order_processing.stores import OrderStore, open_store
-
-PAYMENT_TIMEOUT_SECONDS = 3.0
 
 
 class VoucherKeyError(OrderProcessingError):
@@ -25,7 +23,7 @@ class VoucherKeyError(OrderProcessingError):
 def open_services(environment: Mapping[str, str], store: OrderStore | None = None) -> Services:
     """Everything an operation needs; nothing is connected until it is used.
 
-    Reads ``ORDERS_DB``, ``ORDERS_SOCKET`` or ``ORDERS_TABLE``; ``PAYMENTS_URL``, ``PAYMENTS_TIMEOUT_SECONDS``;
+    Reads ``ORDERS_DB``, ``ORDERS_SOCKET`` or ``ORDERS_TABLE``; what ``open_gateway`` reads;
     ``MAIL_OUTBOX`` or ``SMTP_URL``; ``VOUCHER_KEY_FILE``; ``FRAUD_RULES_FILE``;
     ``ORDER_STATE_MACHINE_ARN``; and what
     ``open_experiments`` reads.
@@ -35,16 +33,17 @@ def open_services(environment: Mapping[str, str], store: OrderStore | None = Non
     """
     clock = SystemClock()
     rules = environment.get("FRAUD_RULES_FILE")
-    timeout_seconds = float(environment.get("PAYMENTS_TIMEOUT_SECONDS") or PAYMENT_TIMEOUT_SECONDS)
+    gateway, payments = open_gateway(environment, clock)
     return Services(
         store=store or open_store(environment, clock),
-        payments=SandboxPayments(environment.get("PAYMENTS_URL", ""), timeout_seconds),
+        payments=payments,
         mail=open_mail(environment),
         warehouse=BuiltInWarehouse(),
         experiments=open_experiments(environment, clock),
         clock=clock,
         ids=SystemIds(),
         voucher_secret=cache(lambda: read_voucher_key(Path(environment.get("VOUCHER_KEY_FILE", "")))),
+        gateway=gateway,
         current_release=environment.get("ORDER_STATE_MACHINE_ARN", "").rpartition(":")[2],
         fraud_policy=FraudRules(Path(rules) if rules else None).current,
         policy=Policy(),

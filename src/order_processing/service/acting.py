@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from order_processing.domain import ActError, StaleOwnerError, UnknownOrderError
 from order_processing.errors import OrderProcessingError, RefusedError, TransientError
-from order_processing.operations import TaskInputError, UnknownOperationError
+from order_processing.operations import TaskInputError, UnknownAlertError, UnknownOperationError
 from order_processing.service.problems import Problem, ProblemError
 
 T = TypeVar("T")
@@ -17,6 +17,7 @@ _PROBLEMS: Mapping[type[OrderProcessingError], Problem] = {
     ActError: Problem.INVALID_FIELD,
     TaskInputError: Problem.INVALID_FIELD,
     UnknownOperationError: Problem.NOT_FOUND,
+    UnknownAlertError: Problem.NOT_FOUND,
     RefusedError: Problem.REFUSED,
     TransientError: Problem.UNAVAILABLE,
 }

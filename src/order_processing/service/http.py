@@ -95,26 +95,26 @@ def demand_media_type(scope: Scope, wanted: bytes) -> None:
         raise ProblemError(Problem.MEDIA_TYPE, f"send the body as Content-Type: {wanted.decode()}, in UTF-8")
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
+async def read_body(scope: Scope, receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """The whole body.
 
     Raises:
-        ProblemError: it is larger than BODY_BYTES_MAX, slower than BODY_SECONDS_MAX, compressed, or never came.
+        ProblemError: it is larger than *bytes_max*, slower than BODY_SECONDS_MAX, compressed, or never came.
     """
     declared = header(scope, b"content-length")
-    if declared.isdigit() and int(declared[:20]) > BODY_BYTES_MAX:
-        raise _too_large()
+    if declared.isdigit() and int(declared[:20]) > bytes_max:
+        raise _too_large(bytes_max)
     if header(scope, b"content-encoding") not in (b"", b"identity"):
         raise ProblemError(Problem.MEDIA_TYPE, "send the body without Content-Encoding")
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):
-            return await _collect(receive)
+            return await _collect(receive, bytes_max)
     except TimeoutError:
         detail = f"the body did not arrive within {BODY_SECONDS_MAX:g} s; send it again"
         raise ProblemError(Problem.SLOW_BODY, detail) from None
 
 
-async def _collect(receive: Receive) -> bytes:
+async def _collect(receive: Receive, bytes_max: int) -> bytes:
     body = b""
     more = True
     while more:
@@ -122,13 +122,11 @@ async def _collect(receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise ProblemError(Problem.BAD_REQUEST, "the connection ended within the body; send it again")
         body += message.get("body", b"")
-        if len(body) > BODY_BYTES_MAX:
-            raise _too_large()
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
         more = bool(message.get("more_body"))
     return body
 
 
-def _too_large() -> ProblemError:
-    return ProblemError(
-        Problem.TOO_LARGE, f"the body has more than {BODY_BYTES_MAX} bytes; an order needs a few hundred"
-    )
+def _too_large(bytes_max: int) -> ProblemError:
+    return ProblemError(Problem.TOO_LARGE, f"the body has more than {bytes_max} bytes; send less")

@@ -58,6 +58,7 @@ class Pages:
             ends_in=wording.ends_in(clock.now),
             duration=wording.duration,
             ordered_at=wording.ordered_at,
+            refunded=wording.refunded,
             valid_until=wording.valid_until,
             instant=wording.instant,
             worth=lambda voucher: wording.worth(voucher, clock.now()),
@@ -121,6 +122,7 @@ class Pages:
             "order": order,
             "vouchers": view.vouchers,
             "shipments": view.shipments,
+            "refunds": view.refunds,
             "journey": journey(order, self._clock.now()),
         }
 

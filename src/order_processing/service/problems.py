@@ -15,6 +15,7 @@ class Problem(Enum):
     """Every kind of refusal: its name in the ``type`` URI, its HTTP status and its title."""
 
     BAD_REQUEST = ("bad-request", 400, "The request is malformed")
+    BAD_SIGNATURE = ("bad-signature", 400, "The event is not signed by its sender, or is too old")
     KEY_MISSING = ("idempotency-key-missing", 400, "The Idempotency-Key header is missing or malformed")
     INVALID_JSON = ("invalid-json", 400, "The body is not strict JSON")
     INVALID_FIELD = ("invalid-field", 422, "A field has a value that is not accepted")

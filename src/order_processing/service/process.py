@@ -16,6 +16,7 @@ from order_processing.service.operator_api import OperatorApi
 from order_processing.service.operators import Operators
 from order_processing.service.orders_api import OrdersApi
 from order_processing.service.pages import Pages
+from order_processing.service.payments_api import PaymentsApi
 from order_processing.service.placing import Placing
 from order_processing.service.relay import Publisher, Relay
 from order_processing.service.router import Router
@@ -25,6 +26,7 @@ from order_processing.service.shop_api import ShopApi
 from order_processing.service.sweep import Sweep
 from order_processing.service.upkeep_api import UpkeepApi
 from order_processing.service.wallet import Wallet
+from order_processing.service.webhook_api import WebhookApi
 from order_processing.serving import bind, serve
 from order_processing.stores import SqliteOrderStore
 
@@ -80,6 +82,8 @@ def assemble(
             *page_routes(*rooms, wallet),
             *operator_routes(operator),
             *ControlApi(services, operators, relay.wake).routes,
+            *PaymentsApi(services, operators).routes,
+            *WebhookApi(services, settings.stripe_secret_file).routes,
             *desks.routes,
         )
     )

@@ -26,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         voucher_key_file: ``VOUCHER_KEY_FILE``, made when there is none.
         operator_token_file: ``OPERATOR_TOKEN_FILE``, likewise; by default beside the voucher key.
         merchants_file: ``MERCHANTS_FILE``, the merchants' token hashes; by default beside the voucher key.
+        stripe_secret_file: ``STRIPE_WEBHOOK_SECRET_FILE``, the secret of the endpoint for Stripe's events, if there is
+            one.
         topic_arn: ``ORDER_NOTIFICATIONS_TOPIC_ARN``.
         demo_catalogue: ``DEMO_CATALOGUE`` is not empty: offers to try things with are added if they are missing.
         sweep_seconds: ``SWEEP_SECONDS``: after so long without a claim an order is announced again.
@@ -38,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     voucher_key_file: Path
     operator_token_file: Path
     merchants_file: Path
+    stripe_secret_file: Path | None
     topic_arn: str
     demo_catalogue: bool
     sweep_seconds: float
@@ -68,9 +71,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     environment.get("MERCHANTS_FILE")
                     or Path(environment["VOUCHER_KEY_FILE"]).with_name("merchants.json")
                 ),
+                stripe_secret_file=_path(environment.get("STRIPE_WEBHOOK_SECRET_FILE")),
                 topic_arn=environment["ORDER_NOTIFICATIONS_TOPIC_ARN"],
                 demo_catalogue=bool(environment.get("DEMO_CATALOGUE")),
                 sweep_seconds=float(environment.get("SWEEP_SECONDS") or SWEEP_SECONDS),
             )
         except ValueError as error:
             raise SettingsError(f"SHOP_PORT and SWEEP_SECONDS are numbers: {error}") from error
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

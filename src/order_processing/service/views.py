@@ -2,8 +2,19 @@
 
 import msgspec
 
-from order_processing.domain import AT_REST, Offer, Order, Voucher, VoucherState, grouped, voucher_code
+from order_processing.domain import (
+    AT_REST,
+    Offer,
+    Order,
+    Outcome,
+    Purpose,
+    Voucher,
+    VoucherState,
+    grouped,
+    voucher_code,
+)
 
+_ON_ITS_WAY = frozenset({Outcome.SUCCEEDED, Outcome.UNKNOWN})
 _READABLE = frozenset({VoucherState.ISSUED, VoucherState.REDEEMED})
 
 
@@ -34,6 +45,14 @@ class ShipmentView(msgspec.Struct, frozen=True):
     tracking: str
 
 
+class RefundView(msgspec.Struct, frozen=True):
+    """Money on its way back; ``outcome`` is unknown until the payment provider has said that it is."""
+
+    amount_minor: int
+    at: float
+    outcome: str
+
+
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     """Body of ``GET /orders/{order_id}``; instants are seconds since the epoch, amounts minor units."""
 
@@ -56,6 +75,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     vouchers: tuple[VoucherView, ...]
     shipments: tuple[ShipmentView, ...]
+    refunds: tuple[RefundView, ...]
     timeline: tuple[TimelineView, ...]
     links: dict[str, str]
 
@@ -138,6 +158,11 @@ def order_view(order: Order, voucher_secret: bytes) -> OrderView:
             if voucher.state is not VoucherState.PREPARED
         ),
         shipments=tuple(ShipmentView(each.quantity, each.shipped_at, each.tracking) for each in order.shipments),
+        refunds=tuple(
+            RefundView(each.amount_minor, each.settled_at or each.at, each.outcome.value)
+            for each in order.payments
+            if each.purpose is Purpose.REFUND and each.outcome in _ON_ITS_WAY
+        ),
         timeline=tuple(TimelineView(entry.at, entry.event) for entry in order.timeline),
         links=links(order.order_id),
     )

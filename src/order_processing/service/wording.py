@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from order_processing.domain import EXPONENTS, Money, Order
+from order_processing.domain import EXPONENTS, Money, Order, Outcome
 from order_processing.service.journey import StepState
-from order_processing.service.views import OfferView, VoucherView
+from order_processing.service.views import OfferView, RefundView, VoucherView
 
 FEW_LEFT = 10
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
@@ -86,6 +86,15 @@ def instant(at: float, time_zone: str) -> str:
 def ordered_at(order: Order) -> str:
     """When the order was placed, as clocks in its city showed it."""
     return f"{datetime.fromtimestamp(order.created_at, ZoneInfo(order.time_zone)):%-d %B %Y, %H:%M:%S %Z}"
+
+
+def refunded(refund: RefundView, order: Order) -> str:
+    """What became of money on its way back: how much, and when it was sent."""
+    much = amount(Money(refund.amount_minor, order.amount.currency))
+    if refund.outcome == Outcome.UNKNOWN.value:
+        return f"{much} is being refunded; we are waiting for the bank"
+    day = f"{datetime.fromtimestamp(refund.at, ZoneInfo(order.time_zone)):%-d %B %Y}"
+    return f"{much} refunded on {day}, 1 to 5 days on your statement"
 
 
 def valid_until(voucher: VoucherView) -> str:

@@ -78,6 +78,7 @@ def settings(folder: Path) -> Settings:
             "ORDERS_DB": str(folder / "orders.db"),
             "ORDERS_SOCKET": str(folder / "orders.sock"),
             "VOUCHER_KEY_FILE": str(folder / "secrets" / "voucher-key"),
+            "STRIPE_WEBHOOK_SECRET_FILE": str(folder / "secrets" / "stripe-webhook.secret"),
             "ORDER_NOTIFICATIONS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:order-notifications",
         }
     )

@@ -39,6 +39,7 @@ def test_every_route_is_described_and_nothing_else() -> None:
         ("Order", views.OrderView),
         ("Voucher", views.VoucherView),
         ("Shipment", views.ShipmentView),
+        ("Refund", views.RefundView),
         ("TimelineEntry", views.TimelineView),
         ("Offer", views.OfferView),
         ("VoucherCard", voucher_desk.VoucherCard),
