@@ -1,6 +1,8 @@
 """``expeditor release``: immutable releases, who gets them, and the way back."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from expeditor.clock import SystemClock
 from expeditor.releases import (
     RELEASE,
     Catalogue,
+    FlagsChangedError,
     Move,
     Release,
     Replay,
@@ -39,8 +42,9 @@ from expeditor.releases import (
     roll,
     summary,
 )
-from expeditor.rollout import WHOLE, FunctionPin, Hold, Measure, Plan, RollBack, differences, rate_of
+from expeditor.rollout import WHOLE, FunctionPin, Measure, Plan, RollBack, differences, rate_of
 
+_NUMBERS = re.compile(r"\d+(\.\d+)?")
 _REASON = click.option("--reason", default="", help="Why; kept in the history of moves.")
 
 
@@ -190,7 +194,6 @@ def rollout(release: str, steps: str, bake: str, sample: int, poll: float, once:
     rate, and order-to-voucher p95. No data: it holds. A breach: it rolls back at once and ends with exit code 5.
     """
     shares = tuple(Share().convert(step, None, None) for step in steps.split(","))
-    clock = SystemClock()
     with refusals_told():
         moves, orders = traffic(), observations()
         control = moves.flags.flag(RELEASE).stable
@@ -198,13 +201,7 @@ def rollout(release: str, steps: str, bake: str, sample: int, poll: float, once:
         if str(name) == control:
             raise CommandError(f"{name} is the stable release already", ExitCode.CONFLICT)
         plan = Plan(str(name), control, shares, _seconds(bake), sample)
-        said = ""
-        while True:
-            looked = roll(moves, orders, plan, author())
-            said = _tell_round(looked, said)
-            if once or looked.done:
-                break
-            clock.sleep(poll)
+    looked = look_until_done(lambda: roll(moves, orders, plan, author()), poll, once=once)
     show(_round(looked), output)
     if isinstance(looked.decision, RollBack):
         raise CommandError(f"{name} was rolled back: {looked.decision.reason}", ExitCode.ENDED_UNSUCCESSFULLY)
@@ -333,13 +330,41 @@ def _weights(move: Move) -> dict[str, Any]:
     }
 
 
-def _tell_round(looked: Round, said: str) -> str:
-    """Says what is new, and gives what was said."""
+def look_until_done(look: Callable[[], Round], poll: float, *, once: bool) -> Round:
+    """Looks until nothing is left to do; that somebody does not answer for a while is no reason to stop judging."""
+    clock, said = SystemClock(), ""
+    while True:
+        try:
+            with refusals_told():
+                looked = look()
+        except CommandError as error:
+            if once or not _may_pass(error):
+                raise
+            said = _say_news((f"hold: {error}",), said)
+        else:
+            said = _say_news(_words(looked), said)
+            if once or looked.done:
+                return looked
+        clock.sleep(poll)
+
+
+def _may_pass(error: CommandError) -> bool:
+    from botocore.exceptions import BotoCoreError
+
+    return isinstance(error.__cause__, OSError | HTTPException | BotoCoreError | FlagsChangedError)
+
+
+def _words(looked: Round) -> tuple[str, ...]:
     decision = looked.decision
     words = f"{type(decision).__name__.lower()} at {looked.rollout.share / 100:g} %: {decision.reason}"
-    shown = words if not isinstance(decision, Hold) else words.partition(":")[0]
+    return words, *(f"warning: {warning}" for warning in decision.warnings)
+
+
+def _say_news(lines: tuple[str, ...], said: str) -> str:
+    """Says *lines* unless only their numbers differ from what was said; gives what is said now."""
+    shown = _NUMBERS.sub("", " ".join(lines))
     if shown != said:
-        for line in (words, *(f"warning: {warning}" for warning in decision.warnings)):
+        for line in lines:
             say(line)
     return shown
 

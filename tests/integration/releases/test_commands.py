@@ -9,9 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from expeditor.cli import experiment, release
+from expeditor.cli.output import CommandError
 from expeditor.cli.releasing import prepare_flags, wanted_release
 from expeditor.cli.up import own_application
 from expeditor.errors import ExpeditorError
+from expeditor.releases import FlagsChangedError, Round
+from expeditor.rollout import Hold, Observed, Plan, Rollout
 from expeditor.settings import Settings, aws_environment
 from tests.serving import Endpoint
 
@@ -180,3 +183,31 @@ def test_the_template_is_read_for_aws_without_what_only_aws_has(terminal: Termin
             for each in wanted.functions
         }
     )
+
+
+def a_look(done: bool) -> Round:
+    plan = Plan("shop-v1.1.0", "shop-v1.0.0", (500,), 60)
+    return Round(Rollout(plan, 500, 0.0), Observed(), Hold("so far"), done)
+
+
+def test_a_rollout_goes_on_looking_while_somebody_does_not_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    looks = iter([ConnectionError("refused"), a_look(False), FlagsChangedError(1, 2), a_look(True)])
+
+    def look() -> Round:
+        each = next(looks)
+        if isinstance(each, ConnectionError):
+            raise CommandError("the shop does not answer") from each
+        if isinstance(each, FlagsChangedError):
+            raise each
+        return each
+
+    assert release.look_until_done(look, 0.0, once=False).done
+    assert capsys.readouterr().err.splitlines()[:2] == ["hold: the shop does not answer", "hold at 5 %: so far"]
+
+
+def test_a_rollout_that_cannot_be_judged_ends_with_the_reason() -> None:
+    def look() -> Round:
+        raise CommandError("the token is wrong")
+
+    with pytest.raises(CommandError, match="the token is wrong"):
+        release.look_until_done(look, 0.0, once=False)
