@@ -14,7 +14,8 @@ from expeditor.cli.acting import (
     who_options,
 )
 from expeditor.cli.clients import shop_operator
-from expeditor.cli.output import Format, output_option, show, show_rows
+from expeditor.cli.output import Format, output_option, say, show, show_rows
+from expeditor.ids import SystemIds
 
 _GROUPS = ("status", "pipeline", "release", "error", "orders", "seconds")
 _ORDERS = ("order_id", "status", "pipeline", "release", "updated_at", "problem")
@@ -110,7 +111,35 @@ def cancel(outcome: str, **options: Any) -> None:
     _perform("cancel" if outcome == "cancelled" else "fail", options, {})
 
 
-COMMANDS = (stuck_, hand_over, redrive, pause, resume, resolve, cancel)
+@click.command()
+@click.argument("order_id")
+@click.option("--amount-minor", default=None, type=click.IntRange(1), help="Minor units, such as cents.")
+@click.option("--unit", "units", multiple=True, type=click.IntRange(1), help="A unit, from 1; may be repeated.")
+@click.option("--idempotency-key", help="Repeat with the same key to get the same refund; a fresh one without it.")
+@who_options
+@output_option
+def refund(order_id: str, idempotency_key: str | None, output: str, **options: Any) -> None:
+    """Pay a customer back: some amount, some units with their vouchers, or all that is left.
+
+    \b
+    Examples:
+      expeditor order refund 5f3c... --reason "not as described"
+      expeditor order refund 5f3c... --unit 2 --reason "one of them was not delivered"
+    """
+    key = idempotency_key or SystemIds().uuid()
+    say(f"idempotency key: {key}")
+    if options["units"] and options["amount_minor"]:
+        raise click.UsageError("name --amount-minor or --unit, not both")
+    body: dict[str, Any] = {"reason": options["reason"], "actor": actor_of(options["actor"])}
+    body |= {"units": list(options["units"])} if options["units"] else {}
+    body |= {"amount_minor": options["amount_minor"]} if options["amount_minor"] else {}
+    refunded = shop_operator().post(f"orders/{order_id}/refunds", body, {"Idempotency-Key": key})
+    show(refunded, output)
+    if any(each["outcome"] == "unknown" for each in refunded["refunds"]):
+        say("the provider has not said what became of it; the same command with this key finds out")
+
+
+COMMANDS = (stuck_, hand_over, redrive, pause, resume, resolve, cancel, refund)
 
 
 def _release(name: str | None) -> dict[str, str]:
