@@ -152,6 +152,21 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     tracking: str = ""
 
 
+class Shipping(msgspec.Struct, frozen=True, kw_only=True):
+    """What is waited for from the warehouse.
+
+    Attributes:
+        deadline_at: what has not been shipped by then is cancelled.
+        task_token: continues the execution that waits; "" when none does.
+        closed_at: from then on nothing more is shipped, None before.
+    """
+
+    requested_at: float
+    deadline_at: float
+    task_token: str = ""
+    closed_at: float | None = None
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The aggregate; stored whole, changed by making the next version.
 
@@ -194,6 +209,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payments: Ledger = ()
     vouchers: tuple[Voucher, ...] = ()
     shipments: tuple[Shipment, ...] = ()
+    shipping: Shipping | None = None
     mails: tuple[str, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     assignments: tuple[Assignment, ...] = ()

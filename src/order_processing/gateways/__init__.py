@@ -26,7 +26,7 @@ from order_processing.gateways.remote import (
 from order_processing.gateways.sandbox_client import SandboxPayments
 from order_processing.gateways.stripe import StripeKeyError, StripePayments, StripeSettings
 from order_processing.gateways.stripe_events import EVENT_KINDS, EventSignatureError, verified_event
-from order_processing.gateways.warehouse import BuiltInWarehouse, Reservation, ShipmentRequest, Warehouse
+from order_processing.gateways.warehouse import BuiltInWarehouse, Parcel, Reservation, ShipmentRequest, Warehouse
 
 __all__ = [
     "AUTHORIZATION_EXPIRED",
@@ -42,6 +42,7 @@ __all__ = [
     "MailGateway",
     "OpenGateway",
     "OutboxFolder",
+    "Parcel",
     "PaymentGateway",
     "ProviderEvent",
     "ProviderPayment",

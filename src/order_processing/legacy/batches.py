@@ -14,6 +14,7 @@ from order_processing.domain import (
     Pipeline,
     StaleOwnerError,
     is_waiting,
+    patience_until,
 )
 from order_processing.errors import OrderProcessingError, RefusedError
 from order_processing.operations import (
@@ -132,7 +133,7 @@ def work_on(services: Services, job: Job, order_id: str, report: Report) -> None
             report.quarantined.append(order_id)
             return
         order = job.work(services, order_id, epoch)
-        if is_waiting(order) and order.status is not OrderStatus.IN_REVIEW:
+        if is_waiting(order) and patience_until(order) <= services.clock.now():
             let_go_of(services, order_id, epoch)
         report.done += 1
     except StaleOwnerError:

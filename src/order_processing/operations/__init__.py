@@ -71,6 +71,12 @@ from order_processing.operations.screening import (
     start_processing,
 )
 from order_processing.operations.settling import UnknownPaymentError, observe, open_payments, resolve, undo
+from order_processing.operations.shipping import (
+    capture_delivered,
+    close_shipment,
+    record_shipment,
+    request_shipment,
+)
 from order_processing.operations.steps import (
     STEPS,
     Event,
@@ -115,9 +121,11 @@ __all__ = [
     "authorize",
     "breaker_of",
     "capture",
+    "capture_delivered",
     "claim",
     "claim_review",
     "close_breaker",
+    "close_shipment",
     "decide_review",
     "fingerprint_of",
     "give_up",
@@ -146,11 +154,13 @@ __all__ = [
     "read_voucher_key",
     "receive_event",
     "record_act",
+    "record_shipment",
     "redeem_voucher",
     "redrive",
     "refund",
     "release",
     "request_review",
+    "request_shipment",
     "reserve_shipment",
     "resolve",
     "resolve_alert",

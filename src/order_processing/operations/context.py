@@ -10,10 +10,10 @@ from order_processing.domain import (
     BreakerPolicy,
     FraudPolicy,
     Order,
-    OrderStatus,
     UnknownOrderError,
     changed,
     demand_owner,
+    patience_until,
 )
 from order_processing.errors import TransientError
 from order_processing.experiments import Experiments
@@ -40,6 +40,7 @@ class Policy:
         lease_seconds: an owner that has not changed its order for so long may be replaced.
         hold_seconds: how long stock is kept for an order that comes to no end; longer than any review.
         review_seconds: how long a review may take; shorter than a provider keeps an authorisation.
+        shipping_seconds: how long the warehouse may take; likewise.
         attempts_max: takeovers by the legacy pipeline before an order is quarantined.
         authorization_seconds: how long a reservation on a card lasts when the provider does not say.
         absent_seconds: an attempt for an order at rest that the provider has not got by then will not arrive any more.
@@ -49,6 +50,7 @@ class Policy:
     lease_seconds: float = 120.0
     hold_seconds: float = 7_200.0
     review_seconds: float = 3_600.0
+    shipping_seconds: float = 3 * 86_400
     attempts_max: int = 5
     authorization_seconds: float = 6.5 * 86_400
     absent_seconds: float = 3_600.0
@@ -152,7 +154,6 @@ def change_owned(services: Services, order_id: str, epoch: int, step: Step, know
 
 
 def _with_lease(services: Services, order: Order) -> Order:
-    """While a person decides nobody is expected to change the order, so the lease lasts as long as the review may."""
-    reviewed_by = order.review.deadline_at if order.review and order.status is OrderStatus.IN_REVIEW else 0.0
-    lease_until = max(services.clock.now(), reviewed_by) + services.policy.lease_seconds
+    """While somebody else takes their time, a reviewer or the warehouse, the lease lasts as long as they may take."""
+    lease_until = max(services.clock.now(), patience_until(order)) + services.policy.lease_seconds
     return changed(order, owner=msgspec.structs.replace(order.owner, lease_until=lease_until))

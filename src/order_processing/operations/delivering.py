@@ -1,10 +1,12 @@
 """What the customer gets: vouchers, goods, and the mail that says so."""
 
 from order_processing.domain import (
+    Money,
     Order,
     OrderStatus,
     Shipment,
     Voucher,
+    captured_net_minor,
     expiry_at,
     grouped,
     mailed,
@@ -73,7 +75,7 @@ def send_confirmation(services: Services, order_id: str, epoch: int) -> Order:
         MailError: it could not be handed over.
     """
     order = change_owned(services, order_id, epoch, lambda _: None)
-    if order.status is not OrderStatus.COMPLETED:
+    if order.status not in (OrderStatus.COMPLETED, OrderStatus.PARTIALLY_FULFILLED):
         raise NotCompletedError(order)
     message_id = f"{order_id}.confirmation@{MAIL_DOMAIN}"
     if message_id in order.mails:
@@ -91,7 +93,8 @@ def _confirmation(services: Services, order: Order, message_id: str) -> Mail:
         f"Thank you. You bought {order.quantity} x {order.title} ({order.merchant}, {order.city}) for {order.amount}.",
         "",
         *(f"Voucher {v.number}: {_code(services, order, v)}" for v in order.vouchers),
-        *(f"Shipment {shipment.shipment_id}: {shipment.quantity} units" for shipment in order.shipments),
+        *(f"Shipment {each.shipment_id}: {each.quantity} units, tracking {each.tracking}" for each in order.shipments),
+        *_not_delivered(order),
         "",
         f"Order {order.order_id}",
     ]
@@ -102,6 +105,14 @@ def _confirmation(services: Services, order: Order, message_id: str) -> Mail:
         text="\n".join(lines) + "\n",
         sent_at=order.updated_at,
     )
+
+
+def _not_delivered(order: Order) -> tuple[str, ...]:
+    """Says what is missing and what was taken for the rest."""
+    if order.status is not OrderStatus.PARTIALLY_FULFILLED:
+        return ()
+    paid = Money(captured_net_minor(order.payments), order.amount.currency)
+    return (f"The rest could not be delivered and was not charged; you paid {paid}.",)
 
 
 def _code(services: Services, order: Order, voucher: Voucher) -> str:

@@ -24,7 +24,7 @@ def open_services(environment: Mapping[str, str], store: OrderStore | None = Non
     """Everything an operation needs; nothing is connected until it is used.
 
     Reads ``ORDERS_DB``, ``ORDERS_SOCKET`` or ``ORDERS_TABLE``; what ``open_gateway`` reads;
-    ``MAIL_OUTBOX`` or ``SMTP_URL``; ``VOUCHER_KEY_FILE``; ``FRAUD_RULES_FILE``;
+    ``MAIL_OUTBOX`` or ``SMTP_URL``; ``VOUCHER_KEY_FILE``; ``FRAUD_RULES_FILE``; ``WAREHOUSE``;
     ``ORDER_STATE_MACHINE_ARN``; and what
     ``open_experiments`` reads.
 
@@ -38,7 +38,7 @@ def open_services(environment: Mapping[str, str], store: OrderStore | None = Non
         store=store or open_store(environment, clock),
         payments=payments,
         mail=open_mail(environment),
-        warehouse=BuiltInWarehouse(),
+        warehouse=BuiltInWarehouse(at_once=environment.get("WAREHOUSE") != "by-hand"),
         experiments=open_experiments(environment, clock),
         clock=clock,
         ids=SystemIds(),

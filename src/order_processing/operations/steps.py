@@ -6,14 +6,15 @@ Functions, the per-order API and rehearsals all go through this table, so a step
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from order_processing.domain import Order, OrderStatus, Pipeline
+from order_processing.domain import Order, OrderStatus, Pipeline, shipped_quantity, waits_for_warehouse
 from order_processing.errors import RefusedError
-from order_processing.operations.charging import authorize, capture, void
+from order_processing.operations.charging import authorize, void
 from order_processing.operations.context import Services
 from order_processing.operations.delivering import issue_vouchers, reserve_shipment, send_confirmation
 from order_processing.operations.owning import hand_over, let_go_of, quarantine, take_over
 from order_processing.operations.releasing import release
 from order_processing.operations.screening import preview_fraud, scan_fraud, start_processing
+from order_processing.operations.shipping import capture_delivered, close_shipment, request_shipment
 
 Event = Mapping[str, Any]
 """JSON as Lambda hands it over."""
@@ -104,6 +105,21 @@ def _issue(services: Services, event: Event) -> Answer:
     return {**answer(order, epoch), "vouchers": len(order.vouchers)}
 
 
+def _request_shipment(services: Services, event: Event) -> Answer:
+    """Asks the warehouse; ``task_token`` is answered when it has shipped, unless the answer is ``closed`` already."""
+    order_id, epoch = owned(event)
+    return _shipping(request_shipment(services, order_id, epoch, str(event.get("task_token", ""))), epoch)
+
+
+def _close_shipment(services: Services, event: Event) -> Answer:
+    order_id, epoch = owned(event)
+    return _shipping(close_shipment(services, order_id, epoch, "the warehouse did not ship in time"), epoch)
+
+
+def _shipping(order: Order, epoch: int) -> Answer:
+    return {**answer(order, epoch), "shipped": shipped_quantity(order), "closed": not waits_for_warehouse(order)}
+
+
 def _release(services: Services, event: Event) -> Answer:
     """Ends the order as ``outcome``: declined, rejected, failed or cancelled."""
     order_id, epoch = owned(event)
@@ -154,7 +170,9 @@ STEPS: Mapping[str, Callable[[Services, Event], Answer]] = {
     "authorize-payments": _plain(authorize),
     "issue-vouchers": _issue,
     "reserve-shipment": _plain(reserve_shipment),
-    "capture-payments": _plain(capture),
+    "request-shipment": _request_shipment,
+    "close-shipment": _close_shipment,
+    "capture-payments": _plain(capture_delivered),
     "void-payments": _plain(void),
     "send-confirmation": _plain(send_confirmation),
     "release-order": _release,

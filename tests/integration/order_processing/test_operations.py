@@ -33,6 +33,7 @@ from order_processing.operations import (
     Services,
     authorize,
     capture,
+    capture_delivered,
     claim,
     decide_review,
     hand_over,
@@ -41,6 +42,7 @@ from order_processing.operations import (
     quarantine,
     release,
     request_review,
+    request_shipment,
     reserve_shipment,
     scan_fraud,
     send_confirmation,
@@ -385,11 +387,12 @@ def test_a_sale_item_goes_to_the_warehouse(tmp_path: Path) -> None:
 
     reserved = reserve_shipment(world.services, order_id, epoch)
     assert reserve_shipment(world.services, order_id, epoch) == reserved
-    order = capture(world.services, order_id, epoch)
+    request_shipment(world.services, order_id, epoch)
+    order = capture_delivered(world.services, order_id, epoch)
 
     assert [shipment.quantity for shipment in order.shipments] == [2]
     assert (order.status, order.vouchers) == (OrderStatus.COMPLETED, ())
-    assert order.shipments[0].shipment_id in text_of_mail(world, send_confirmation(world.services, order_id, epoch))
+    assert order.shipments[0].tracking in text_of_mail(world, send_confirmation(world.services, order_id, epoch))
     world.store.close()
 
 

@@ -43,16 +43,54 @@ def test_cleared_order_gets_its_voucher(machine: TestedMachine) -> None:
     assert execution.input_of("FraudScan") == {**ORDER, "order": VOUCHER}
 
 
-def test_sale_item_is_reserved_in_the_warehouse(machine: TestedMachine) -> None:
+def reserved(machine: TestedMachine) -> None:
+    """A sale item is paid for and put aside; the warehouse has been asked for it."""
     scanned(machine, kind="sale_item")
     machine.mock("authorize-payments", result=VOUCHER)
     machine.mock("reserve-shipment", result=VOUCHER)
+    machine.mock("request-shipment", result={})
+
+
+def test_sale_item_is_charged_when_the_warehouse_has_shipped_it(machine: TestedMachine) -> None:
+    reserved(machine)
+    machine.succeed_task("AwaitShipment", {"shipped": 1, "closed": True}, after_seconds=86_400)
     machine.mock("capture-payments", result=VOUCHER)
     machine.mock("send-confirmation", result=VOUCHER)
 
     execution = machine.run(ORDER)
 
-    execution.assert_path([..., "WarehouseChoice", "ReserveShipment", *TO_END])
+    execution.assert_path([..., "WarehouseChoice", "ReserveShipment", "AwaitShipment", "IsAnythingShipped", *TO_END])
+    assert execution.elapsed_seconds == 86_400
+    asked = execution.calls_of("AwaitShipment")[0]
+    assert asked.event == {"order_id": "o-1", "epoch": 1, "task_token": asked.token}
+
+
+def test_warehouse_that_can_ship_nothing_ends_the_order_uncharged(machine: TestedMachine) -> None:
+    reserved(machine)
+    machine.succeed_task("AwaitShipment", {"shipped": 0, "closed": True})
+    machine.mock("release-order", result=VOUCHER)
+
+    execution = machine.run(ORDER)
+
+    execution.assert_path([..., "IsAnythingShipped", "ReleaseUnshippedOrder", "OrderNotShipped"])
+    assert execution.calls_of("ReleaseUnshippedOrder")[0].event["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(("shipped", "then"), [(2, "CapturePayment"), (0, "ReleaseUnshippedOrder")])
+def test_warehouse_that_misses_its_deadline_is_paid_for_what_it_shipped(
+    machine: TestedMachine, shipped: int, then: str
+) -> None:
+    reserved(machine)
+    machine.mock("close-shipment", result={"shipped": shipped, "closed": True})
+    machine.mock("capture-payments", result=VOUCHER, optional=True)
+    machine.mock("send-confirmation", result=VOUCHER, optional=True)
+    machine.mock("release-order", result=VOUCHER, optional=True)
+
+    execution = machine.run(ORDER)
+
+    execution.assert_path([..., "AwaitShipment", "CloseShipment", "IsAnythingShipped", then, ...])
+    execution.assert_succeeded()
+    assert execution.elapsed_seconds == 3 * 86_400
 
 
 def test_fraud_ends_before_any_payment(machine: TestedMachine) -> None:
