@@ -58,7 +58,7 @@ def command(
     Example:
       expeditor compare --figure docs/compare.svg
     """
-    application = _application(template or own_application())
+    application = application_of(template or own_application())
     found = {name: _day(application, name, orders, seed, provider_ms / 1_000) for name in PIPELINES}
     times = {name: _delivered(rows) for name, rows in found.items()}
     if output == Format.TEXT:
@@ -78,7 +78,7 @@ def _day(application: Application, pipeline: str, orders: int, seed: int, provid
     with _stage(application, pipeline, seed) as stage:
         day: InstantDay | LegacyDay
         if pipeline == "instant":
-            day = InstantDay(agenda, stage, _machines(application), durations)
+            day = InstantDay(agenda, stage, machines_of(application), durations)
         else:
             day = LegacyDay(agenda, stage, _schedules(application, stage), durations)
         return play(agenda, stage, day, buyers_of_a_day(orders, BEGIN_AT, seed))
@@ -102,14 +102,15 @@ def _stage(application: Application, pipeline: str, seed: int) -> Iterator[Stage
                 process.stdin.close()
 
 
-def _application(path: Path) -> Application:
+def application_of(path: Path) -> Application:
+    """The application of a template, for looking at; nothing of it is started."""
     template = Template.read(path)
     with tempfile.TemporaryDirectory() as home:  # ports are remembered there, and nothing here listens on any
         settings = Settings(Path(home), 8081, 8080)
         return read_application(template, node_parameters(template, settings))
 
 
-def _machines(application: Application) -> dict[str, Machine]:
+def machines_of(application: Application) -> dict[str, Machine]:
     """Every state machine of the template, its functions at their first version."""
     versions = {
         f"{function.logical_id}.Version": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}:1"
