@@ -77,6 +77,10 @@ def test_a_good_release_reaches_everyone_and_a_bad_one_goes_back_by_itself(node:
         release["variant"] == V11,
     )
 
+    counted = {row["release"]: row for row in json.loads(shop.run("experiment", "results", "-o", "json").stdout)}
+    assert sum(row["orders"] for row in counted.values()) == len(orders)
+    assert all(row["chance"] > 0.001 for row in counted.values()), counted
+
     # 6. Everyone. The new rule counts, and `undo` would go back.
     shop.release("promote", "v1.1.0")
     assert shop.ends(shop.buy(3, "bulk") + shop.buy(5)) == {(V11, "rejected", 0): 3, (V11, "completed", 1): 5}

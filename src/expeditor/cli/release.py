@@ -240,15 +240,18 @@ def replay(release: str, count: int, control: str | None, calls: tuple[str, ...]
 
 
 @command.command("redrive")
-@click.argument("execution_arn")
+@click.argument("execution")
 @click.option("--onto", required=True, help="The release that is mended.")
 @click.option("--from", "state", help="State to go on from; the one that failed without it.")
 @output_option
-def redrive_(execution_arn: str, onto: str, state: str | None, output: str) -> None:
-    """Let a failed execution go on from its failed state, on another release; what is done stays done."""
+def redrive_(execution: str, onto: str, state: str | None, output: str) -> None:
+    """Let a failed execution go on from its failed state, on another release; what is done stays done.
+
+    EXECUTION is its ARN, or its name, which for an order is the order's id.
+    """
     with refusals_told():
         found = catalogue()
-        done = redrive(found, execution_arn, found.named(onto), state)
+        done = redrive(found, _execution_arn(found, execution), found.named(onto), state)
     show(
         {
             "execution_arn": done.execution_arn,
@@ -258,6 +261,20 @@ def redrive_(execution_arn: str, onto: str, state: str | None, output: str) -> N
         },
         output,
     )
+
+
+def _execution_arn(found: Catalogue, execution: str) -> str:
+    """The ARN of a release's execution, given by ARN or name."""
+    if execution.startswith("arn:"):
+        return execution
+    for machine_arn in found.arns().values():
+        arn = f"{machine_arn.replace(':stateMachine:', ':execution:')}:{execution}"
+        try:
+            found.sfn.describe_execution(executionArn=arn)
+        except found.sfn.exceptions.ExecutionDoesNotExist:
+            continue
+        return arn
+    raise CommandError(f"no release has an execution named {execution!r}", ExitCode.NOT_FOUND)
 
 
 def _named(found: Catalogue, text: str) -> Release:

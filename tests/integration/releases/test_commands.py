@@ -13,8 +13,8 @@ from expeditor.cli.output import CommandError
 from expeditor.cli.releasing import prepare_flags, wanted_release
 from expeditor.cli.up import own_application
 from expeditor.errors import ExpeditorError
-from expeditor.releases import FlagsChangedError, Round
-from expeditor.rollout import Hold, Observed, Plan, Rollout
+from expeditor.releases import Catalogue, FlagsChangedError, Round
+from expeditor.rollout import Hold, Observed, Plan, ReleaseName, Rollout
 from expeditor.settings import Settings, aws_environment
 from tests.serving import Endpoint
 
@@ -159,6 +159,7 @@ def test_the_pipeline_is_weighed_targeted_scheduled_and_switched_off(terminal: T
         ("experiment init shop-v1.0.0", "there are flags already"),
         ("experiment undo", "nothing is left to undo"),
         ("experiment explain nobody", "operator.token cannot be read"),
+        ("release redrive nobody --onto v0.0.0", "no release has an execution named 'nobody'"),
         ("release show v0.0.0", "there is no release v0.0.0"),
         ("release create --template TEMPLATE --parameter x", "write NAME=VALUE"),
     ],
@@ -170,6 +171,23 @@ def test_refusals_say_what_to_do(terminal: Terminal, line: str, words: str) -> N
 def test_a_replay_of_nothing_differs_in_nothing(terminal: Terminal) -> None:
     assert terminal(f"release replay {terminal.machine}-v1.0.0 --last 5") == []
     assert "pins no function other" in terminal.refused(f"release replay {terminal.machine}-v1.0.0 --call other")
+
+
+def test_a_failed_order_goes_on_where_it_is_mended(terminal: Terminal, endpoint: Endpoint) -> None:
+    mended = terminal.template.parent / "code" / "shop.py"
+    mended.write_text("def handler(event, context): raise RuntimeError('no')")
+    terminal("release create --template TEMPLATE --version v1.1.0")
+    broken = Catalogue(endpoint.stepfunctions, endpoint.functions).arns()[ReleaseName(terminal.machine, "1.1.0")]
+    endpoint.stepfunctions.start_execution(stateMachineArn=broken, name="order-1", input="{}")
+    failed = broken.replace(":stateMachine:", ":execution:") + ":order-1"
+    while endpoint.stepfunctions.describe_execution(executionArn=failed)["status"] == "RUNNING":
+        pass
+    mended.write_text("def handler(event, context): return {}")
+    terminal("release create --template TEMPLATE --version v1.1.1")
+
+    done = terminal(f"release redrive order-1 --onto {terminal.machine}-v1.1.1")
+
+    assert (done["machine"], done["state"], done["kept"]) == (f"{terminal.machine}-v1.1.1-from-Scan", "Scan", None)
 
 
 def test_the_template_is_read_for_aws_without_what_only_aws_has(terminal: Terminal) -> None:
