@@ -109,6 +109,8 @@ class MapRun(msgspec.Struct):
     Attributes:
         total: child executions, batches counting as one.
         items: of which the child executions get one or more each.
+        running_items, succeeded_items, failed_items: those of the child executions so counted.
+        results_written: items whose results the ResultWriter has written.
         failed_max, failed_percentage_max: failures that are tolerated; None where that is not said.
         redriven_at, stopped_at: seconds since the epoch; None if it has not been.
     """
@@ -127,6 +129,10 @@ class MapRun(msgspec.Struct):
     redrive_count: int = 0
     redriven_at: float | None = None
     stopped_at: float | None = None
+    running_items: int = 0
+    succeeded_items: int = 0
+    failed_items: int = 0
+    results_written: int = 0
 
     @property
     def is_beyond_tolerance(self) -> bool:
@@ -139,7 +145,7 @@ class MapRun(msgspec.Struct):
     def stop(self, status: ExecutionStatus, at: float) -> None:
         """Ends a run that is still running."""
         if self.status is ExecutionStatus.RUNNING:
-            self.status, self.stopped_at, self.running = status, at, 0
+            self.status, self.stopped_at, self.running, self.running_items = status, at, 0, 0
 
 
 class Fork(msgspec.Struct):

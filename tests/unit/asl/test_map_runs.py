@@ -153,3 +153,17 @@ def test_a_selector_that_fails_stops_what_was_started() -> None:
     run.succeed({})
 
     assert (run.status, run.execution.pending_tasks) == ("FAILED", [])
+
+
+def test_items_are_counted_apart_from_the_child_executions_that_get_them() -> None:
+    batched = spread(machine_of(A=task()), ItemBatcher={"MaxItemsPerBatch": 2}, ToleratedFailureCount=2)
+    run = Driven(machine_of(Each=batched), [1, 2, 3, 4, 5])
+    [counted] = run.execution.map_runs.values()
+    assert (counted.total, counted.items, counted.running, counted.running_items) == (3, 5, 3, 5)
+
+    run.succeed("a", task_id=1).fail("E", task_id=2)
+    assert (counted.succeeded_items, counted.failed_items, counted.running_items) == (2, 2, 1)
+
+    run.succeed("c", task_id=3)
+    assert (counted.status, counted.succeeded_items, counted.running_items) == ("SUCCEEDED", 3, 0)
+    assert counted.results_written == 0

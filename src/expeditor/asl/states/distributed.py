@@ -156,14 +156,31 @@ def _child_root(turn: Turn, frame: Frame, distribution: Distribution, value: JSO
     }
 
 
-def count_end(turn: Turn, fork: Fork, run: MapRun, child: Frame, failure: Failure | None) -> None:
+def item_count(frame: Frame, fork: Fork, index: int) -> int:
+    """Items that one child execution works on: those of its batch, or one."""
+    state, value = frame.state, fork.items[index]
+    assert isinstance(state, MapState)
+    if state.distribution is None or state.distribution.batching is None or not isinstance(value, dict):
+        return 1
+    batch = value["Items"]
+    return len(batch) if isinstance(batch, list) else 1
+
+
+def count_end(turn: Turn, frame: Frame, child: Frame, failure: Failure | None) -> None:
     """Counts one child that ended."""
+    fork = frame.fork
+    assert fork is not None
+    run, items = fork.run, item_count(frame, fork, child.index)
+    assert run is not None
     fork.ends[child.index] = (turn.at, failure)
     run.running -= 1
+    run.running_items -= items
     if failure is None:
         run.succeeded += 1
+        run.succeeded_items += items
     else:
         run.failed += 1
+        run.failed_items += items
 
 
 def end(turn: Turn, frame: Frame, run: MapRun) -> None:
@@ -183,6 +200,6 @@ def redriven(turn: Turn, frame: Frame, run: MapRun) -> None:
     """Goes on with a map run whose execution was redriven."""
     run.status, run.stopped_at, run.redriven_at = ExecutionStatus.RUNNING, None, turn.at
     run.redrive_count += 1
-    run.failed = 0
+    run.failed = run.failed_items = 0
     body: dict[str, JSONValue] = {"mapRunArn": run.arn, "redriveCount": run.redrive_count}
     turn.note(frame, "MapRunRedriven", details=lambda: {"mapRunRedrivenEventDetails": body})

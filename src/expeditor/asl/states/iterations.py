@@ -93,6 +93,8 @@ def start_more(turn: Turn, frame: Frame) -> None:
     fork = _fork_of(frame)
     while fork.running < fork.running_max and (index := next(fork.queue, None)) is not None:
         fork.running += 1
+        if fork.run is not None:
+            fork.run.running_items += distributed.item_count(frame, fork, index)
         child = fork.children[index]
         if child is None:
             fork.children[index] = child = _child(turn, frame, fork, index)
@@ -155,7 +157,7 @@ def child_succeeded(turn: Turn, frame: Frame, child: Frame) -> None:
     fork.running -= 1
     fork.unfinished -= 1
     if fork.run is not None:
-        distributed.count_end(turn, fork, fork.run, child, None)
+        distributed.count_end(turn, frame, child, None)
     else:
         frame.last_id = child.last_id
         succeeded_id = _note_iteration(turn, frame, child, "Succeeded")
@@ -176,7 +178,7 @@ def child_failed(turn: Turn, frame: Frame, child: Frame, failure: Failure) -> No
     fork.running -= 1
     fork.unfinished -= 1
     if fork.run is not None:
-        distributed.count_end(turn, fork, fork.run, child, failure)
+        distributed.count_end(turn, frame, child, failure)
         _bear(turn, frame, fork.run)
         return
     frame.last_id = child.last_id
@@ -246,6 +248,8 @@ def call_succeeded(turn: Turn, frame: Frame, event: TaskSucceeded) -> None:
     if fork.writes:
         _write(turn, frame, fork)
     else:
+        if fork.run is not None:
+            fork.run.results_written = fork.run.succeeded_items + fork.run.failed_items
         _leave(turn, frame, fork.result)
 
 
