@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "voucher": ("expeditor.cli.voucher", "Look at vouchers, redeem and revoke them, give merchants their tokens."),
     "review": ("expeditor.cli.review", "Decide on orders that the fraud scan was not sure of."),
     "payment": ("expeditor.cli.payment", "See open payments and alerts, stop and start the provider."),
+    "shipment": ("expeditor.cli.shipment", "See what the warehouse has to send, and tell what it has sent."),
     "execution": ("expeditor.cli.execution", "Look at executions of state machines."),
     "release": ("expeditor.cli.release", "Make releases, move orders to them, judge, replay, go back."),
     "experiment": ("expeditor.cli.experiment", "Look at both A/B points, weigh, target, switch off, explain."),

@@ -1,4 +1,4 @@
-"""Where people stand who are not buyers: merchants at their tills, operators at the review queue."""
+"""Where people stand who are not buyers: merchants at their tills, reviewers at their queue, packers."""
 
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from order_processing.service.review_desk import ReviewDesk
 from order_processing.service.router import Route
 from order_processing.service.sessions import Seal
 from order_processing.service.settings import Settings
+from order_processing.service.shipment_api import ShipmentApi
 from order_processing.service.throttle import Throttle
 from order_processing.service.voucher_api import OperatorVoucherApi, VoucherApi
 from order_processing.service.voucher_desk import VoucherDesk
@@ -45,6 +46,7 @@ def open_desks(
         routes=(
             *merchant_routes(MerchantPages(desk, merchants, pages, services.ids)),
             *operator_voucher_routes(OperatorVoucherApi(services, operators)),
+            *shipment_routes(ShipmentApi(services, operators, callbacks)),
             *review_routes(ReviewApi(reviews, operators, review_pages), review_pages),
         ),
     )
@@ -67,6 +69,14 @@ def operator_voucher_routes(api: OperatorVoucherApi) -> tuple[Route, ...]:
     return (
         Route("POST", "/operator/vouchers/shown", api.show),
         Route("POST", "/operator/vouchers/voids", api.void),
+    )
+
+
+def shipment_routes(api: ShipmentApi) -> tuple[Route, ...]:
+    """Where the warehouse says what it has sent."""
+    return (
+        Route("GET", "/operator/shipments", api.waiting),
+        Route("POST", "/operator/shipments/{order_id}", api.ship),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from order_processing.domain import AT_REST, OfferKind, Order, OrderStatus
+from order_processing.domain import AT_REST, OfferKind, Order, OrderStatus, waits_for_warehouse
 
 SLOW_AFTER_SECONDS = 10.0
 
@@ -129,6 +129,7 @@ NOTICES: Mapping[OrderStatus, Notice] = {
     _S.REFUNDED: Notice(Tone.CALM, "This order was refunded.", "It takes 1 to 5 days to show on your statement."),
 }
 
+_PACKING = Notice(Tone.CALM, "Our warehouse is packing your order.", "Your card is charged when it ships, not before.")
 _SOLD_OUT = Notice(Tone.BAD, "Sold out while you paid.", "The hold on your card is released.", retry=False)
 _SLOW = Notice(Tone.CALM, "Taking longer than usual.", "You can close this page; we will e-mail you.")
 
@@ -178,6 +179,8 @@ def _after_ms(order: Order, reached: Mapping[str, float], at: int) -> int:
 def _notice(order: Order, now: float) -> Notice | None:
     if order.status is _S.FAILED and "sold out" in order.problem:
         return _SOLD_OUT
+    if waits_for_warehouse(order):
+        return _PACKING
     notice = NOTICES.get(order.status)
     late = slow_at(order)
     slow = order.status is _S.QUARANTINED or (late is not None and now >= late)

@@ -124,6 +124,7 @@ class Pages:
             "shipments": view.shipments,
             "refunds": view.refunds,
             "journey": journey(order, self._clock.now()),
+            "charged": wording.charged(order),
         }
 
     def form(self, template: str, problem: ProblemError | None, **values: Any) -> Reply:

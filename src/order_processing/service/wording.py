@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from order_processing.domain import EXPONENTS, Money, Order, Outcome
+from order_processing.domain import EXPONENTS, Money, Order, OrderStatus, Outcome, captured_net_minor
 from order_processing.service.journey import StepState
 from order_processing.service.views import OfferView, RefundView, VoucherView
 
@@ -38,6 +38,13 @@ def price(offer: OfferView, quantity: int = 1) -> str:
 def total(order: Order) -> str:
     """What the whole order costs."""
     return amount(order.amount)
+
+
+def charged(order: Order) -> str | None:
+    """What was taken of an order that was delivered in part; None for any other."""
+    if order.status is not OrderStatus.PARTIALLY_FULFILLED:
+        return None
+    return amount(Money(captured_net_minor(order.payments), order.amount.currency))
 
 
 def stock(offer: OfferView) -> str:
