@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import msgspec
 
+# Loaded with the function rather than by the first decision of each worker, which is forked from the loaded function.
+import order_processing.experiments.decisions
+import order_processing.experiments.provider  # noqa: F401
 from order_processing.errors import RefusedError
 from order_processing.functions.task import Event
 from order_processing.operations import Claim, claim, shared_services
