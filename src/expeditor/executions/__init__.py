@@ -12,6 +12,7 @@ from expeditor.executions.machines import (
     StateMachineSummary,
     UpdateStateMachine,
 )
+from expeditor.executions.map_runs import MapRunChange, MapRunDescription, MapRuns
 from expeditor.executions.parts import Parts
 from expeditor.executions.records import ExecutionDescription, ExecutionFilter, ExecutionPage, ExecutionSummary
 from expeditor.executions.runner import Change, ChangeKind
@@ -40,6 +41,9 @@ __all__ = [
     "LogWriter",
     "LoopAlarm",
     "MachineType",
+    "MapRunChange",
+    "MapRunDescription",
+    "MapRuns",
     "Parts",
     "StartRequest",
     "StartedExecution",

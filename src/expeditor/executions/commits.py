@@ -8,7 +8,7 @@ from typing import Protocol
 import apsw
 
 from expeditor.executions.running import Batch, Rows, Running, refuse
-from expeditor.store import Database, executions, state_machines
+from expeditor.store import Database, executions, map_runs, state_machines
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +81,8 @@ class Commits:
 
 def _write(rows: Rows, connection: apsw.Connection) -> frozenset[int]:
     taken = executions.write(connection, rows.started, rows.entries, rows.closed)
+    if rows.map_runs:
+        map_runs.put(connection, rows.map_runs)
     if rows.closed:
         state_machines.finish_deletions(connection)
     return taken

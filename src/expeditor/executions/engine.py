@@ -15,6 +15,7 @@ from expeditor.executions.errors import (
 )
 from expeditor.executions.inputs import check_json
 from expeditor.executions.machines import MachineType, StateMachines
+from expeditor.executions.map_runs import MapRuns
 from expeditor.executions.parts import Parts
 from expeditor.executions.rebuilding import Progress, Rebuilding
 from expeditor.executions.records import ExecutionDescription, ExecutionFilter, ExecutionPage, Records
@@ -53,6 +54,7 @@ class Engine:
     Attributes:
         machines: the state machines.
         activities: the activities and their workers.
+        map_runs: of distributed maps.
         trials: single tasks, performed for no execution.
     """
 
@@ -68,6 +70,7 @@ class Engine:
         self.activities = rebuilding.runner.activities
         self._tokens = TaskTokens(parts, self._registry, self._runner)
         self._records = Records(parts.database, self.machines, parts.clock)
+        self.map_runs = MapRuns(parts, self._registry, self._records, self._runner)
         self._redriving = Redriving(parts, self._registry, self._records, rebuilding)
         self._last_id = executions.last_id(parts.database.reader)
         self._loop = asyncio.get_running_loop()

@@ -184,6 +184,16 @@ class MissingReferenceError(ServiceError):
         super().__init__("Request references a resource that does not exist.")
 
 
+class MapRunDoesNotExistError(ServiceError):
+    """No map run has that ARN."""
+
+    code = "ResourceNotFound"
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"Resource not found: '{arn}'")
+        self.arn = arn
+
+
 class QuotaExceededError(ServiceError):
     """More versions or aliases than a state machine may have."""
 

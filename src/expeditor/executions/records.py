@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from expeditor.asl import ExecutionStatus, HistoryEvent
+from expeditor.asl import ExecutionStatus, HistoryEvent, Machine
 from expeditor.clock import Clock
 from expeditor.executions import arns
 from expeditor.executions.addressing import addressed
@@ -127,6 +127,10 @@ class Records:
             redriven_at=row.redriven_at,
             not_redrivable=why_not_redrivable(row, self._clock.now()),
         )
+
+    def compiled(self, row: ExecutionRow) -> Machine:
+        """The state machine as it was when that execution started."""
+        return self._machines.compiled(row.definition_id)
 
     def page(self, wanted: ExecutionFilter) -> ExecutionPage:
         """Executions, newest first. Raises StateMachineDoesNotExistError."""

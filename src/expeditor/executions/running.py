@@ -39,6 +39,7 @@ class Running(msgspec.Struct, eq=False):
         starting: who waits for its first commit; None once that is on disk.
         cancels: what stops the tasks under way, by task id.
         heartbeats: when the heartbeat timers that were restarted are due, by timer id.
+        map_runs: how many of them are, or are being, written.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Running(msgspec.Struct, eq=False):
     starting: list[Waiter] | None = None
     cancels: dict[int, Cancel] | None = None
     heartbeats: dict[int, float] | None = None
+    map_runs: int = 0
 
     def matters(self, event: AnyEvent) -> bool:
         """Whether *event* can still change anything."""
@@ -116,15 +118,26 @@ class Batch(msgspec.Struct):
             assert row is not None
             started.append(row if closing is None else _already_closed(row, closing))
             running.is_inserted = True
-        return Rows(started, self.entries, closed)
+        return Rows(started, self.entries, closed, self._map_runs())
+
+    def _map_runs(self) -> list[tuple[str, int]]:
+        """Map runs that have begun since the last commit of their execution."""
+        found: list[tuple[str, int]] = []
+        for running in self.touched.values():
+            runs = running.execution.map_runs
+            if len(runs) > running.map_runs:
+                found += [(arn, running.id) for arn in runs]
+                running.map_runs = len(runs)
+        return found
 
 
 class Rows(NamedTuple):
-    """Executions to insert, outcomes, and executions to update because they ended."""
+    """Executions to insert, outcomes, executions to update because they ended, map runs and their executions."""
 
     started: list[NewExecution]
     entries: list[JournalEntry]
     closed: list[Closing]
+    map_runs: list[tuple[str, int]]
 
 
 def answer(waiter: Waiter, value: object) -> None:

@@ -6,6 +6,7 @@ from expeditor.api.stepfunctions.aliases import AliasOperations
 from expeditor.api.stepfunctions.definitions import definition_operations
 from expeditor.api.stepfunctions.executions import ExecutionOperations
 from expeditor.api.stepfunctions.histories import HistoryOperations
+from expeditor.api.stepfunctions.map_runs import MapRunOperations
 from expeditor.api.stepfunctions.state_machines import StateMachineOperations
 from expeditor.api.stepfunctions.tags import TagOperations
 from expeditor.api.stepfunctions.tasks import TaskOperations
@@ -25,6 +26,7 @@ def stepfunctions_operations(engine: Engine, ids: Ids) -> Operations:
         **TagOperations(engine.machines).table(),
         **ExecutionOperations(engine).table(),
         **HistoryOperations(engine).table(),
+        **MapRunOperations(engine.map_runs).table(),
         **TaskOperations(engine).table(),
         **ActivityOperations(engine.activities).table(),
         **TrialOperations(engine.trials, ids).table(),
