@@ -263,7 +263,7 @@ def test_definition_is_validated_without_being_kept(sfn: "SFNClient") -> None:
         (
             "describe_map_run",
             {"mapRunArn": NOWHERE.replace("stateMachine", "mapRun") + "/m:x"},
-            "UnsupportedOperationException",
+            "ResourceNotFound",
         ),
     ],
 )
