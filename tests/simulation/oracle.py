@@ -108,6 +108,13 @@ class Oracle:
         violations += self._stock(transaction)
         self._tell(violations)
 
+    def learn_holds(self, order_ids: Iterable[str]) -> None:
+        """Takes note of holds that were opened where the oracle was not looking, such as on other threads."""
+        for order_id in order_ids:
+            hold = self.evidence.store.hold(order_id)
+            assert hold is not None
+            self._holds[order_id] = (hold.unit_id, hold.quantity, hold.state)
+
     def at_rest(self) -> None:
         """Checks what must hold once faults have stopped and nothing is left to do."""
         self._tell([each for check in AT_REST_CHECKS for each in check(self.evidence)])

@@ -19,6 +19,7 @@ from order_processing.domain import (
 from order_processing.errors import OrderProcessingError, RefusedError
 from order_processing.operations import (
     ContendedError,
+    PaymentHeldError,
     Services,
     let_go_of,
     listed,
@@ -138,6 +139,9 @@ def work_on(services: Services, job: Job, order_id: str, report: Report) -> None
         report.done += 1
     except StaleOwnerError:
         report.skipped += 1
+    except PaymentHeldError:  # nothing was asked, so nothing counts against the order
+        report.skipped += 1
+        _give_back(services, order_id, epoch, "")
     except Exception as error:  # noqa: BLE001 - one order's fault, of whatever kind, must not stop the others
         report.failed[order_id] = type(error).__name__
         log.warning("%s of order %s failed: %s", job.name, order_id, error)
@@ -172,11 +176,17 @@ def _free(services: Services, wanted: OrderFilter, limit: int) -> list[Order]:
     """Up to *limit* orders of the filter that may be taken; however many others lie before them, they are found."""
     found: list[Order] = []
     for order in listed(services.store, wanted):
-        if order.owner.lease_until <= services.clock.now() and not order.paused:
+        if _is_free(order, services.clock.now()):
             found.append(order)
         if len(found) == limit:
             break
     return found
+
+
+def _is_free(order: Order, now: float) -> bool:
+    """Whether a job has something to do for the order: nobody else has it, and no person still has time to decide."""
+    review = order.review if order.status is OrderStatus.IN_REVIEW else None
+    return order.owner.lease_until <= now and not order.paused and (review is None or review.deadline_at <= now)
 
 
 def _adopted(services: Services, order_id: str) -> bool:

@@ -221,3 +221,14 @@ def test_a_batch_is_bounded_and_takes_who_waited_longest_first(world: World) -> 
     run_job(world.services, job, limit=2)
 
     assert seen == orders[:2]
+
+
+def test_a_review_in_the_legacy_pipeline_costs_no_attempts_while_its_person_has_time(world: World) -> None:
+    order_id = world.place(user_guid="review-1").order_id
+    run_all(world.services)
+    for _ in range(world.services.policy.attempts_max + 3):
+        world.clock.advance(world.services.policy.lease_seconds + 1)
+        run_all(world.services)
+
+    assert world.order(order_id).status is OrderStatus.IN_REVIEW
+    assert world.order(order_id).attempts == {"legacy": 1}
