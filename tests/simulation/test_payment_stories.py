@@ -49,15 +49,22 @@ from order_processing.operations import (
 )
 from order_processing.stores import PutOrder
 
+from ..integration.order_processing.stripe_world import StripeLedgerPayments
 from ..integration.order_processing.worlds import AUTHORIZATION_SECONDS, World, a_world
 from ..order_samples import an_offer
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+@pytest.fixture(params=["sandbox", "stripe"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A world that pays by the sandbox's ledger, and one that pays by Stripe's SDK on our Stripe server."""
     made = a_world(tmp_path)
+    if request.param == "stripe":
+        made.payments.ledger.close()
+        made.payments = StripeLedgerPayments(tmp_path, made.clock)  # type: ignore[assignment]
+        made.services = replace(made.services, payments=made.payments, gateway="stripe")
     yield made
     made.store.close()
+    made.payments.ledger.close()
 
 
 def cleared(world: World, **wanted: object) -> tuple[str, int]:

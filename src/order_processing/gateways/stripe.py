@@ -27,7 +27,7 @@ from order_processing.gateways.payment import (
 )
 
 if TYPE_CHECKING:
-    from stripe import StripeClient, StripeError
+    from stripe import HTTPClient, StripeClient, StripeError
 
 API_BASE = "https://api.stripe.com"
 REFERENCE = "reference"
@@ -110,11 +110,17 @@ class StripePayments:
     """Payments at Stripe; one client for all threads, made when it is first used.
 
     A redirect of the customer (3-D Secure) is declined as ``authentication_required``: nobody waits at the other end.
+
+    Args:
+        transport: makes what carries the SDK's requests; None: HTTP.
     """
 
-    def __init__(self, settings: StripeSettings, clock: Clock) -> None:
+    def __init__(
+        self, settings: StripeSettings, clock: Clock, transport: "Callable[[], HTTPClient] | None" = None
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._transport = transport or self._over_http
         self._opening = threading.Lock()
 
     def authorize(self, request: Authorization) -> Result:
@@ -180,14 +186,19 @@ class StripePayments:
 
     @cached_property
     def _client(self) -> "StripeClient":
-        from stripe import RequestsClient, StripeClient
+        from stripe import StripeClient
 
         return StripeClient(
             self._key,
             base_addresses={"api": self._settings.api_base},
-            http_client=RequestsClient(timeout=self._settings.timeout_seconds),
+            http_client=self._transport(),
             max_network_retries=0,  # what to do without an answer is decided by whoever owns the order
         )
+
+    def _over_http(self) -> "HTTPClient":
+        from stripe import RequestsClient
+
+        return RequestsClient(timeout=self._settings.timeout_seconds)
 
     @cached_property
     def _key(self) -> str:

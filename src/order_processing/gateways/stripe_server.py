@@ -69,9 +69,7 @@ class StripeServer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            _demand_key(scope)
-            body = await _body(receive)
-            answer = self._answer(scope, body)
+            answer = self.answer(scope, await _body(receive))
         except StripeFaultError as fault:
             answer = refusal(fault)
         self._changed()
@@ -79,7 +77,13 @@ class StripeServer:
             await self._hold(receive)
         await _send(send, answer)
 
-    def _answer(self, scope: Scope, body: bytes) -> Answer:
+    def answer(self, scope: Scope, body: bytes) -> Answer:
+        """What a request is answered with, be it in time or not.
+
+        Raises:
+            StripeFaultError: it is refused.
+        """
+        _demand_key(scope)
         path = scope["path"]
         if scope["method"] == "POST":
             return self._change(_idempotency_key(scope), path, nested(body.decode()))

@@ -15,12 +15,18 @@ from order_processing.operations.breaking import PaymentHeldError, ask
 from order_processing.operations.consequences import is_open_question
 from order_processing.operations.context import Services
 from order_processing.operations.settling import UnknownPaymentError, observe, open_payments, resolve
-from order_processing.stores import AddRecord, ConflictError, PutRecord, Record
+from order_processing.stores import AddRecord, ConflictError, PutRecord, Record, RemoveRecord
 
 RESOLVED_MAX = 200
+FORGOTTEN_MAX = 90
+"""Writes that fit into one transaction of DynamoDB, with room to spare."""
 
 _KIND = "provider_event"
 _PENDING = "provider_events/pending"
+_DONE = "provider_events/done"
+
+REMEMBERED_SECONDS = 30 * 86_400.0
+"""How long an event that was acted upon is known; providers give up sending one again after some days."""
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +66,7 @@ def resolve_unknown(services: Services, limit: int = RESOLVED_MAX) -> Resolution
     for record in services.store.records(_PENDING, limit):
         if _act_on(services, record) is not Receipt.PENDING:
             report.events += 1
+    _forget(services, limit)
     for order in open_payments(services, limit):
         try:
             done = resolve(services, order.order_id)
@@ -93,6 +100,14 @@ def receive_event(services: Services, event: ProviderEvent) -> Receipt:
     return _act_on(services, stored) if stored.group == _PENDING else Receipt.DUPLICATE
 
 
+def _forget(services: Services, limit: int) -> None:
+    """Takes away events that were acted upon long ago."""
+    before = services.clock.now() - REMEMBERED_SECONDS
+    old = [record for record in services.store.records(_DONE, min(limit, FORGOTTEN_MAX)) if record.at < before]
+    if old:
+        services.store.commit(tuple(RemoveRecord(_KIND, record.key) for record in old)).result()
+
+
 def _act_on(services: Services, record: Record) -> Receipt:
     event = _decoder.decode(record.document)
     try:
@@ -100,7 +115,7 @@ def _act_on(services: Services, record: Record) -> Receipt:
     except TransientError as error:
         log.warning("event %s of the payment provider waits: %s", event.id, error)
         return Receipt.PENDING
-    done = msgspec.structs.replace(record, group="", version=record.version + 1)
+    done = msgspec.structs.replace(record, group=_DONE, version=record.version + 1)
     try:
         services.store.commit((PutRecord(done, record.version),)).result()
     except ConflictError:

@@ -14,8 +14,10 @@ from order_processing.legacy.batches import STALLED_SECONDS, Job, Report, adopt_
 from order_processing.operations import (
     Services,
     authorize,
+    close_breaker,
     decide_review,
     hand_over,
+    open_breaker,
     scan_fraud,
     start_processing,
     take_over,
@@ -232,3 +234,17 @@ def test_a_review_in_the_legacy_pipeline_costs_no_attempts_while_its_person_has_
 
     assert world.order(order_id).status is OrderStatus.IN_REVIEW
     assert world.order(order_id).attempts == {"legacy": 1}
+
+
+def test_an_order_that_waits_for_its_provider_does_not_use_up_its_attempts(world: World) -> None:
+    order_id = world.place().order_id
+    run_job(world.services, fraud_scan.JOB)
+    open_breaker(world.services, by="ann", reason="the provider is down")
+
+    for _ in range(2 * world.services.policy.attempts_max):
+        world.clock.advance(600)
+        assert run_job(world.services, payment_authorization.JOB).skipped == 1
+    close_breaker(world.services, by="ann", reason="it is back")
+    run_all(world.services)
+
+    assert world.order(order_id).status is OrderStatus.COMPLETED

@@ -133,6 +133,18 @@ async def test_an_event_that_cannot_be_acted_on_now_is_kept_for_the_job(shop: Sh
     assert shop.store.records("provider_events/pending") == []
 
 
+async def test_events_acted_upon_are_forgotten_after_a_month(shop: Shop) -> None:
+    subscribe(shop)
+    await send(shop, an_event("pi_of_another_shop"))
+    resolve_unknown(shop.services)
+    assert (await send(shop, an_event("pi_of_another_shop"))).json == {"receipt": "duplicate"}
+
+    shop.clock.advance(31 * 86_400)
+    resolve_unknown(shop.services)
+
+    assert shop.store.records("provider_events/done") == []
+
+
 async def test_an_event_larger_than_any_is_refused(shop: Shop) -> None:
     subscribe(shop)
 
