@@ -30,21 +30,10 @@ def source_key(services: Services, address: str) -> str:
 
 def sightings_of(order: Order) -> tuple[AddRecord, ...]:
     """The traces of an order, to be written with it; a test token that everybody uses leaves none of its card."""
-    card = "" if order.payment_token.startswith(TEST_CARDS) else _card(order)
     document = msgspec.json.encode(Sighting(order.order_id, order.user_guid, order.city))
-    return tuple(
-        AddRecord(
-            Record(
-                kind=KIND,
-                key=f"{order.order_id}/{what}",
-                group=_group(what, key),
-                at=order.created_at,
-                document=document,
-            )
-        )
-        for what, key in (("user", order.user_guid), ("card", card), ("source", order.source))
-        if key
-    )
+    left_out = "card" if order.payment_token.startswith(TEST_CARDS) else ""
+    kept = [(what, key) for what, key in _keys(order) if key and what != left_out]
+    return tuple(AddRecord(_trace(order, what, key, document)) for what, key in kept)
 
 
 def signals_of(services: Services, order: Order, policy: FraudPolicy) -> FraudSignals:
@@ -53,37 +42,45 @@ def signals_of(services: Services, order: Order, policy: FraudPolicy) -> FraudSi
     Raises:
         StoreUnavailableError: it cannot be found out, so nothing may be concluded.
     """
-    by_user = _seen(services, order, "user", order.user_guid, policy.user_window_seconds, policy.user_orders_max)
+    user, card, source = (_group(what, key) for what, key in _keys(order))
+    by_user = _seen(services, order, user, policy.user_window_seconds, policy.user_orders_max)
     by_card: list[Sighting] = []
     if not policy.is_anonymous(order.payment_token):
-        by_card = _seen(services, order, "card", _card(order), policy.card_window_seconds, policy.card_orders_max)
+        by_card = _seen(services, order, card, policy.card_window_seconds, policy.card_orders_max)
     by_source: list[Sighting] = []
     if order.source:
-        by_source = _seen(
-            services, order, "source", order.source, policy.source_window_seconds, policy.source_orders_max
-        )
+        by_source = _seen(services, order, source, policy.source_window_seconds, policy.source_orders_max)
     return FraudSignals(
         user_guid=order.user_guid,
         amount_minor=order.amount.amount_minor,
         orders_of_user=len(by_user),
         cities_of_user=len({each.city for each in by_user} | {order.city}),
-        account_age_seconds=_account_age(services, order),
+        account_age_seconds=_account_age(services, order, user),
         orders_of_card=len(by_card),
         users_of_card=len({each.user_guid for each in by_card}),
         orders_from_source=len(by_source),
     )
 
 
-def _seen(services: Services, order: Order, what: str, key: str, window: float, most: int) -> list[Sighting]:
+def _seen(services: Services, order: Order, group: str, window: float, most: int) -> list[Sighting]:
     """Orders within the window that ends with this one; no more of them than a rule can tell apart."""
     since = order.created_at - window
-    records = services.store.records(_group(what, key), most + 1, since=since)
+    records = services.store.records(group, most + 1, since=since)
     return [_decode(record.document) for record in records if record.at <= order.created_at]
 
 
-def _account_age(services: Services, order: Order) -> float | None:
-    first = services.store.records(_group("user", order.user_guid), 1)
+def _account_age(services: Services, order: Order, user: str) -> float | None:
+    first = services.store.records(user, 1)
     return order.created_at - first[0].at if first and first[0].at <= order.created_at else None
+
+
+def _keys(order: Order) -> tuple[tuple[str, str], ...]:
+    return ("user", order.user_guid), ("card", _card(order)), ("source", order.source)
+
+
+def _trace(order: Order, what: str, key: str, document: bytes) -> Record:
+    group = _group(what, key)
+    return Record(kind=KIND, key=f"{order.order_id}/{what}", group=group, at=order.created_at, document=document)
 
 
 def _group(what: str, key: str) -> str:

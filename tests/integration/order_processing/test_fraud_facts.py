@@ -29,7 +29,8 @@ def bought(world: World, *, source: str = "", **wanted: object) -> Order:
     """An order for one spa day, from an address."""
     world.placed += 1
     values = {"user_guid": "u-1", "unit_id": "spa", "quantity": 1, "payment_token": "card-1", **wanted}
-    return place(world.services, NewOrder(**values), f"k-{world.placed}", source).result(10).order  # type: ignore[arg-type]
+    request = NewOrder(**values)  # type: ignore[arg-type]
+    return place(world.services, request, f"k-{world.placed}", source).result(10).order
 
 
 def scanned(world: World, order: Order) -> Order:
@@ -54,7 +55,9 @@ def test_orders_are_counted_per_user_card_and_address_within_their_windows(world
 
 
 def test_cities_are_counted_with_the_order_s_own(world: World) -> None:
-    world.store.commit(tuple(PutOffer(an_offer(unit_id=f"in-{city}", city=city)) for city in ("Boston", "Miami"))).result()
+    world.store.commit(
+        tuple(PutOffer(an_offer(unit_id=f"in-{city}", city=city)) for city in ("Boston", "Miami"))
+    ).result()
     bought(world, unit_id="in-Boston")
     bought(world, unit_id="in-Miami")
 
