@@ -31,6 +31,7 @@ from order_processing.domain import (
 from order_processing.operations import (
     Located,
     NoReviewError,
+    PaymentDeclinedError,
     Services,
     authorize,
     capture,
@@ -263,6 +264,19 @@ def test_e18_a_revoked_voucher_is_never_redeemed(world: World) -> None:
     with pytest.raises(VoucherRefusedError):
         redeem(world.services, code_of(world, order_id))
     assert [entry.action for entry in world.store.audits(order_id)] == ["void-voucher"]
+
+
+def test_e18_a_voucher_revoked_by_hand_stays_so_when_its_refund_is_refused(world: World) -> None:
+    order_id = bought(world, quantity=2)
+    void_voucher(world.services, order_id, 1, by="ann", reason="lost phone")
+    (payment,) = world.payments.payments_of(world.order(order_id))[:1]
+    world.payments.refund(payment.id, payment.captured_minor, "made elsewhere, so that ours is refused")
+
+    with pytest.raises(PaymentDeclinedError):
+        refund(world.services, order_id, asks("r-1"))
+
+    states = [voucher.state for voucher in world.order(order_id).vouchers]
+    assert states[0] is VoucherState.REVOKED
 
 
 CHICAGO = ZoneInfo("America/Chicago")

@@ -120,7 +120,7 @@ def voucher_voided(order: Order, number: int, at: float, *, by: str, reason: str
     found = standing(voucher, at)
     if found not in (Standing.VALID, Standing.EXPIRED):
         raise VoucherRefusedError(order.order_id, voucher, found)
-    revoked = changed(voucher, state=VoucherState.REVOKED)
+    revoked = changed(voucher, state=VoucherState.REVOKED, revoked_by=by)
     return _with(order, revoked, TimelineEntry(at, "voucher_revoked", by, f"voucher {number}: {reason}"))
 
 

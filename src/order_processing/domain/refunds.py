@@ -274,7 +274,9 @@ def _undo_parts(order: Order) -> tuple[tuple[str, int], ...]:
 
 
 def _with_vouchers(order: Order, units: tuple[int, ...], was: VoucherState, now: VoucherState) -> Order:
+    """What a person revoked by hand stays so, whatever becomes of its refund."""
     vouchers = tuple(
-        changed(each, state=now) if each.number in units and each.state is was else each for each in order.vouchers
+        changed(each, state=now) if each.number in units and each.state is was and not each.revoked_by else each
+        for each in order.vouchers
     )
     return order if vouchers == order.vouchers else changed(order, vouchers=vouchers)

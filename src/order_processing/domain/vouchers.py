@@ -43,6 +43,7 @@ class Voucher(msgspec.Struct, frozen=True, kw_only=True):
         expires_at: last whole second of the last valid day in ``time_zone``; the voucher is good to the end of it.
         time_zone: IANA name of the city's time zone.
         redeemed_by: merchant and user, as ``Lumen Studio/till``.
+        revoked_by: who revoked it by hand; "" when its refund or the end of its order did.
         redemption: what the merchant called this redemption, so that the same request again is the same redemption.
     """
 
@@ -56,6 +57,7 @@ class Voucher(msgspec.Struct, frozen=True, kw_only=True):
     redeemed_at: float | None = None
     redeemed_by: str = ""
     redemption: str = ""
+    revoked_by: str = ""
 
 
 def voucher_code(secret: bytes, order_id: str, number: int) -> str:

@@ -135,7 +135,7 @@ def test_a_voucher_is_revoked_for_good_and_only_while_unused() -> None:
 def test_an_expired_voucher_can_still_be_revoked() -> None:
     order = voucher_voided(bought(), 1, EXPIRES + 9, by="ann", reason="fraud")
 
-    assert voucher_of(order, 1) == changed(bought().vouchers[0], state=VoucherState.REVOKED)
+    assert voucher_of(order, 1) == changed(bought().vouchers[0], state=VoucherState.REVOKED, revoked_by="ann")
     assert voucher_of(order, 2) is None
 
 
