@@ -30,9 +30,11 @@ from expeditor.asl.events import (
     TimerFired,
 )
 from expeditor.asl.execution import HISTORY_EVENTS_MAX, ActiveState, Execution, ExecutionContext, Failure, MapRun
+from expeditor.asl.hints import definition_hints
 from expeditor.asl.history import HistoryEvent
 from expeditor.asl.machine import advance
 from expeditor.asl.model import Machine, MapState, ParallelState, State, TaskState
+from expeditor.asl.references import variable_references
 from expeditor.asl.scope import Missing
 from expeditor.asl.single_definition import compile_single_state
 from expeditor.asl.single_state import SingleState, StateReport, Trial, TrialStatus
@@ -78,4 +80,6 @@ __all__ = [
     "advance",
     "compile_definition",
     "compile_single_state",
+    "definition_hints",
+    "variable_references",
 ]

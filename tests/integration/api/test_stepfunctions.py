@@ -312,3 +312,33 @@ def test_activity_is_described_listed_and_deleted(sfn: "SFNClient") -> None:
     assert sfn.describe_activity(activityArn=arns[1])["encryptionConfiguration"] == {"type": "AWS_OWNED_KEY"}
     assert refused(lambda: sfn.describe_activity(activityArn=arns[0]))[0] == "ActivityDoesNotExist"
     assert refused(lambda: sfn.create_activity(name="a$b")) == ("InvalidName", "Invalid Name: 'a$b'")
+
+
+def test_warnings_are_told_where_they_are_asked_for(sfn: "SFNClient") -> None:
+    hinted = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Parameters": {"a": "$.b"}, "End": True}}})
+
+    quiet = sfn.validate_state_machine_definition(definition=hinted)
+    told = sfn.validate_state_machine_definition(definition=hinted, severity="WARNING")
+    broken = sfn.validate_state_machine_definition(definition="[" * 5000, severity="WARNING")
+
+    assert (quiet["result"], quiet["diagnostics"]) == ("OK", [])
+    assert told["result"] == "OK"
+    assert [(one["severity"], one["code"], one["location"]) for one in told["diagnostics"]] == [
+        ("WARNING", "NO_DOLLAR", "/States/A/Parameters/a")
+    ]
+    assert [one["code"] for one in broken["diagnostics"]] == ["INVALID_JSON_DESCRIPTION"]
+
+
+def test_variables_are_described_by_the_states_that_refer_to_them(sfn: "SFNClient") -> None:
+    definition = json.dumps(
+        {
+            "StartAt": "A",
+            "States": {
+                "A": {"Type": "Pass", "Assign": {"total": 1}, "Next": "B"},
+                "B": {"Type": "Pass", "Parameters": {"n.$": "$total"}, "End": True},
+            },
+        }
+    )
+    arn = create(sfn, "with-variables", definition)
+
+    assert sfn.describe_state_machine(stateMachineArn=arn)["variableReferences"] == {"B": ["total"]}

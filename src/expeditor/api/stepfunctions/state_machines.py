@@ -7,6 +7,7 @@ from expeditor.api.protocol import Answer, Call, Operation, Operations, Params
 from expeditor.api.stepfunctions.arns import check_arn
 from expeditor.api.stepfunctions.configurations import configurations
 from expeditor.api.stepfunctions.pages import items_wanted, position_of, token_of
+from expeditor.asl import variable_references
 from expeditor.executions import (
     CreateStateMachine,
     MachineType,
@@ -40,10 +41,8 @@ class StateMachineOperations:
                 missing="keys of one's own",
                 body_bytes_max=DEFINITION_BODY_BYTES_MAX,
             ),
-            "DescribeStateMachine": Operation(self._describe, missing="`variableReferences`"),
-            "DescribeStateMachineForExecution": Operation(
-                self._describe_for_execution, missing="`mapRunArn`, `variableReferences`"
-            ),
+            "DescribeStateMachine": Operation(self._describe),
+            "DescribeStateMachineForExecution": Operation(self._describe_for_execution, missing="`mapRunArn`"),
             "ListStateMachines": Operation(self._list),
             "DeleteStateMachine": Operation(self._delete),
         }
@@ -139,9 +138,10 @@ def _described(machine: StateMachine, params: Params) -> Answer:
         "loggingConfiguration": decode(machine.logging),
         "tracingConfiguration": decode(machine.tracing),
         "revisionId": machine.revision_id,
+        "variableReferences": variable_references(machine.definition) or None,
     }
     if params.get("includedData") == "METADATA_ONLY":
-        shown["definition"] = "{}"
+        shown |= {"definition": "{}", "variableReferences": None}
     return shown
 
 
