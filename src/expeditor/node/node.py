@@ -16,7 +16,7 @@ from expeditor.errors import ExpeditorError
 from expeditor.executions import Engine, LoopAlarm, Parts
 from expeditor.functions import Functions, FunctionsSettings
 from expeditor.ids import SystemIds
-from expeditor.integrations import Integrations, Outside
+from expeditor.integrations import ExecutionLogs, Integrations, Outside
 from expeditor.node.application import Application, read_application
 from expeditor.node.deployment import deploy_functions, deploy_machines, deploy_topics
 from expeditor.node.memory import calm_collector
@@ -131,7 +131,8 @@ async def started_node(template_path: Path, setup: Setup) -> AsyncIterator[Node]
         outside = Outside.from_environment(setup.environment, settings.home, settings.endpoint_url)
         integrations = Integrations(functions, clock, publisher, outside)
         stack.callback(integrations.close)
-        parts = Parts(database, integrations, clock, ids, LoopAlarm(clock))
+        logs = ExecutionLogs(outside.clients, outside.pool)
+        parts = Parts(database, integrations, clock, ids, LoopAlarm(clock), logs)
         engine = await Engine.open(parts, lambda done, total: setup.say(f"recovering executions: {done} of {total}"))
         stack.push_async_callback(engine.close)
         await deploy_machines(application, engine.machines, versions, setup.say)
