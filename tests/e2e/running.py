@@ -114,6 +114,21 @@ class RunningNode:
         order: dict[str, Any] = answer.body
         return order
 
+    def reached(self, order_id: str, event: str, seconds: int = 20) -> dict[str, Any]:
+        """The order as soon as its timeline has *event*, read from its stream of changes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.shop_port, timeout=seconds)
+        try:
+            connection.request("GET", f"/orders/{order_id}/events")
+            response = connection.getresponse()
+            for line in response:
+                if line.startswith(b"data: "):
+                    order: dict[str, Any] = json.loads(line[6:])
+                    if event in [entry["event"] for entry in order["timeline"]]:
+                        return order
+        finally:
+            connection.close()
+        raise AssertionError(f"order {order_id} came to rest without {event}")
+
     def unit(self, kind: str = "voucher") -> str:
         """An offer of a kind with plenty of stock."""
         offers = [offer for offer in self.request("GET", "/offers").body if offer["kind"] == kind]
