@@ -1,6 +1,6 @@
 """Failure stories of payments found in the wild, each on a real store, a real ledger and a clock that stands."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,18 +9,21 @@ import pytest
 from order_processing.domain import (
     AlertKind,
     BreakerState,
+    MerchantUser,
     Order,
     OrderStatus,
     Outcome,
     Purpose,
     RefundRefusedError,
     RefundRequest,
+    VoucherRefusedError,
     VoucherState,
     advanced,
     captured_net_minor,
     changed,
     open_authorizations,
     total_minor,
+    voucher_code,
 )
 from order_processing.gateways import ProviderEvent, ProviderPayment, ProviderStatus, Succeeded, Unknown
 from order_processing.operations import (
@@ -28,17 +31,20 @@ from order_processing.operations import (
     PaymentHeldError,
     PaymentUnknownError,
     Receipt,
+    Services,
     authorize,
     breaker_of,
     capture,
     close_breaker,
     hand_over,
     issue_vouchers,
+    locate_for,
     observe,
     open_alerts,
     open_breaker,
     quarantine,
     receive_event,
+    redeem_voucher,
     refund,
     release,
     resolve,
@@ -50,8 +56,8 @@ from order_processing.operations import (
 from order_processing.stores import PutOrder
 
 from ..integration.order_processing.stripe_world import StripeLedgerPayments
-from ..integration.order_processing.worlds import AUTHORIZATION_SECONDS, World, a_world
-from ..order_samples import an_offer
+from ..integration.order_processing.worlds import AUTHORIZATION_SECONDS, InterruptingStore, World, a_world
+from ..order_samples import VOUCHER_SECRET, an_offer
 
 
 @pytest.fixture(params=["sandbox", "stripe"])
@@ -505,3 +511,36 @@ def test_a_breaker_that_a_person_opened_stays_open_until_a_person_closes_it(worl
 
     close_breaker(world.services, by="ann", reason="they fixed it")
     assert authorize(world.services, order_id, epoch).status is OrderStatus.AUTHORIZED
+
+
+@pytest.mark.parametrize("first", ["redeem", "refund"])
+def test_e18_of_a_redemption_and_a_refund_at_the_same_moment_exactly_one_wins(world: World, first: str) -> None:
+    order_id = completed(world, quantity=1)
+    till = MerchantUser("Lumen Studio", "till")
+    code = voucher_code(VOUCHER_SECRET, order_id, 1)
+    found = locate_for(world.services, code, till)
+
+    def redeem() -> None:
+        redeem_voucher(world.services, found, till, "sale-1")
+
+    def pay_back() -> None:
+        refund(world.services, order_id, asks("r-1"))
+
+    slow, quick = (pay_back, redeem) if first == "redeem" else (redeem, pay_back)
+    services = world.services
+    world.services = world.over(InterruptingStore(world.store, 1, lambda: _on(world, services, quick)))  # type: ignore[arg-type]
+    with pytest.raises((RefundRefusedError, VoucherRefusedError)):
+        slow()
+    world.services = services
+
+    (voucher,) = world.order(order_id).vouchers
+    refunded = the_payment(world, order_id).refunded_minor
+    expected = (VoucherState.REDEEMED, 0) if first == "redeem" else (VoucherState.REVOKED, 2_500)
+    assert (voucher.state, refunded) == expected
+
+
+def _on(world: World, services: Services, act: Callable[[], None]) -> None:
+    """Does *act* on the store as it is, not as somebody interrupts it."""
+    interrupted, world.services = world.services, services
+    act()
+    world.services = interrupted

@@ -68,23 +68,26 @@ def ask(services: Services, order_id: str, question: Callable[[PaymentGateway], 
     Raises:
         PaymentHeldError: it was not asked.
     """
-    _enter(services)
+    entered = _enter(services)
     answer = question(services.payments)
     if isinstance(answer, Unknown) and not answer.answered:
         now = services.clock.now()
         _note(services, lambda breaker: unanswered(breaker, services.policy.breaker, order_id, now))
-    else:
+    elif answered(entered) is not entered:  # else there was nothing to count again from, as nearly always
         _note(services, answered)
     return answer
 
 
-def _enter(services: Services) -> None:
+def _enter(services: Services) -> Breaker:
+    """The breaker as it was when it let this caller pass."""
     breaker, _ = _read(services)
     if breaker.state is BreakerState.CLOSED:
-        return
+        return breaker
     now = services.clock.now()
-    if _note(services, lambda breaker: admitted(breaker, services.policy.breaker, now)) is None:
+    passed = _note(services, lambda breaker: admitted(breaker, services.policy.breaker, now))
+    if passed is None:
         raise PaymentHeldError(breaker)
+    return passed
 
 
 def _note(services: Services, move: Move) -> Breaker | None:

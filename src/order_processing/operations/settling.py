@@ -4,8 +4,6 @@ An owner finds out about its own attempts. This is for all others: late answers,
 an order that is dead. Nothing here moves an order on; recording a fact and giving back what is not ours need no epoch.
 """
 
-from collections.abc import Iterable, Iterator
-
 import msgspec
 
 from order_processing.domain import (
@@ -18,19 +16,16 @@ from order_processing.domain import (
     Purpose,
     attempt_key,
     attempt_of,
-    changed,
     due_back_minor,
     must_be_undone,
     open_authorizations,
-    refunded_at_provider,
     refunds_for,
-    total_minor,
     undo_begun,
     unresolved,
     with_payment,
 )
 from order_processing.errors import RefusedError
-from order_processing.gateways import Absent, Declined, ProviderPayment, ProviderStatus, Succeeded, Unknown
+from order_processing.gateways import Absent, Declined, ProviderPayment, Succeeded, Unknown
 from order_processing.operations.attempts import (
     PaymentUnknownError,
     find,
@@ -40,10 +35,11 @@ from order_processing.operations.attempts import (
     send,
 )
 from order_processing.operations.breaking import demand_not_held
-from order_processing.operations.consequences import QUEUE, QUEUE_GROUP, is_open_question, learnt, queued
+from order_processing.operations.consequences import QUEUE, QUEUE_GROUP, is_open_question, queued
 from order_processing.operations.context import Change, Services, change, load
 from order_processing.operations.refunding import pursue
-from order_processing.stores import AddRecord, OrderFilter, RemoveRecord, Write
+from order_processing.operations.seeing import seen
+from order_processing.stores import OrderFilter, RemoveRecord
 
 
 class UnknownPaymentError(RefusedError):
@@ -121,72 +117,6 @@ def open_payments(services: Services, limit: int = 100) -> list[Order]:
     queue = [found.get(order_id) or services.store.order(order_id) for order_id in ids]
     rest = [order for order in waiting if order.order_id not in ids]
     return [order for order in (*queue, *rest) if order is not None][:limit]
-
-
-def seen(services: Services, order: Order, payment: ProviderPayment) -> Change | None:
-    """*order* as *payment* at the provider says it stands; None: nothing new."""
-    after, writes = order, list[Write]()
-    for learn in (_authorization, _capture, _given_back, _refunds):
-        for heard in learn(services, after, payment):
-            step = learnt(after, heard, services.clock.now())
-            if step is not None:
-                after, writes = step.order, [*writes, *step.writes]
-    return None if after == order else Change(after, _once_each(writes))
-
-
-def _authorization(services: Services, order: Order, payment: ProviderPayment) -> Iterator[PaymentAttempt]:
-    attempt = attempt_of(order.payments, payment.reference)
-    assert attempt is not None
-    declined = payment.status is ProviderStatus.DECLINED
-    yield heard_of(
-        services, attempt, Declined(payment.decline_code or "declined", payment.id) if declined else Succeeded(payment)
-    )
-
-
-def _capture(services: Services, order: Order, payment: ProviderPayment) -> Iterator[PaymentAttempt]:
-    if payment.captured_minor == 0 or total_minor(order.payments, Purpose.CAPTURE, payment.id):
-        return
-    asked = [
-        each for each in order.payments if each.purpose is Purpose.CAPTURE and each.provider_reference == payment.id
-    ]
-    attempt = asked[-1] if asked else _at_provider(services, order, Purpose.CAPTURE, payment)
-    yield changed(heard_of(services, attempt, Succeeded(payment)), amount_minor=payment.captured_minor)
-
-
-def _given_back(services: Services, order: Order, payment: ProviderPayment) -> Iterator[PaymentAttempt]:
-    if payment.status is not ProviderStatus.VOIDED:
-        return
-    asked = [each for each in order.payments if each.purpose is Purpose.VOID and each.provider_reference == payment.id]
-    if asked:
-        yield heard_of(services, asked[-1], Succeeded(payment))
-        return
-    attempt = attempt_of(order.payments, payment.reference)
-    assert attempt is not None
-    yield changed(attempt, outcome=Outcome.EXPIRED, detail=payment.decline_code or "given back at the provider")
-
-
-def _refunds(services: Services, order: Order, payment: ProviderPayment) -> Iterator[PaymentAttempt]:
-    made = [each for each in order.payments if each.purpose is Purpose.REFUND and each.key in payment.refund_keys]
-    for attempt in made:
-        if attempt.outcome is not Outcome.SUCCEEDED:
-            yield heard_of(services, attempt, Succeeded(payment))
-    late = sum(each.amount_minor for each in made if each.outcome is not Outcome.SUCCEEDED)
-    at = services.clock.now()
-    unknown_here = refunded_at_provider(order, payment.id, payment.refunded_minor - late, at)
-    if unknown_here is not None:
-        yield unknown_here
-
-
-def _at_provider(services: Services, order: Order, purpose: Purpose, payment: ProviderPayment) -> PaymentAttempt:
-    """An attempt that was made past this system."""
-    return PaymentAttempt(
-        purpose=purpose,
-        key=attempt_key(order.order_id, purpose, order.owner.epoch, order.payments),
-        amount_minor=payment.captured_minor,
-        epoch=order.owner.epoch,
-        at=services.clock.now(),
-        provider_reference=payment.id,
-    )
 
 
 def _resolved(services: Services, order: Order, attempt: PaymentAttempt) -> tuple[Order, object]:
@@ -277,18 +207,6 @@ def _pay_back(services: Services, order: Order) -> Order:
         if attempt.outcome is Outcome.UNKNOWN:
             order = pursue(services, order, attempt, is_new=not attempt.detail)
     return order
-
-
-def _once_each(writes: Iterable[Write]) -> tuple[Write, ...]:
-    """*writes* with at most one to each item: of those to the same record the last one counts."""
-    last: dict[object, Write] = {}
-    for write in writes:
-        if isinstance(write, AddRecord):
-            item: object = (write.record.kind, write.record.key)
-        else:
-            item = (write.kind, write.key) if isinstance(write, RemoveRecord) else write
-        last[item] = write
-    return tuple(last.values())
 
 
 def _order_id(document: bytes) -> str:
