@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,10 +15,13 @@ from hypothesis import strategies as st
 from order_processing.domain import (
     MerchantUser,
     Money,
+    NotShippedError,
+    OfferKind,
     Order,
     OrderStatus,
     RefundRefusedError,
     RefundRequest,
+    ShipmentRefusedError,
     Standing,
     Verdict,
     VoucherRefusedError,
@@ -28,6 +32,7 @@ from order_processing.domain import (
     unit_shares,
     voucher_code,
 )
+from order_processing.gateways import BuiltInWarehouse
 from order_processing.operations import (
     Located,
     NoReviewError,
@@ -35,13 +40,18 @@ from order_processing.operations import (
     Services,
     authorize,
     capture,
+    capture_delivered,
     claim_review,
+    close_shipment,
     decide_review,
     issue_vouchers,
     locate_for,
+    record_shipment,
     redeem_voucher,
     refund,
     release,
+    request_shipment,
+    reserve_shipment,
     scan_fraud,
     start_processing,
     void_voucher,
@@ -139,6 +149,27 @@ def test_e14_a_decision_at_the_last_moment_and_the_deadline_are_one_of_the_two(w
         release(late, order_id, epoch, OrderStatus.REJECTED, "nobody decided the fraud review in time")
 
     assert (world.order(order_id).status, world.stock()) == (OrderStatus.CLEARED, 8)
+
+
+def test_e14_a_warehouse_that_never_answers_ends_the_order_at_its_deadline_uncharged(tmp_path: Path) -> None:
+    world = a_world(tmp_path, offer=an_offer(kind=OfferKind.SALE_ITEM))
+    world.services = replace(world.services, warehouse=BuiltInWarehouse(at_once=False))
+    order_id, epoch = world.claimed()
+    for operation in (start_processing, scan_fraud, authorize, reserve_shipment, request_shipment):
+        waiting = operation(world.services, order_id, epoch)
+    assert waiting.shipping is not None
+    assert waiting.shipping.deadline_at - waiting.created_at < world.services.policy.authorization_seconds
+    world.clock.advance(world.services.policy.shipping_seconds)
+
+    close_shipment(world.services, order_id, epoch, "the warehouse did not ship in time")
+    with pytest.raises(NotShippedError):
+        capture_delivered(world.services, order_id, epoch)
+    order = release(world.services, order_id, epoch, OrderStatus.FAILED, "the warehouse could not ship it")
+
+    assert (order.status, captured_net_minor(order.payments), world.stock()) == (OrderStatus.FAILED, 0, 10)
+    with pytest.raises(ShipmentRefusedError):
+        record_shipment(world.services, order_id, 2, tracking="late")
+    world.store.close()
 
 
 def test_e16_approve_clicked_twice_is_one_decision(world: World) -> None:

@@ -149,15 +149,15 @@ def work_on(services: Services, job: Job, order_id: str, report: Report) -> None
 
 
 def confirm_missed(services: Services, limit: int = BATCH_MAX) -> int:
-    """Writes to the customers of recently completed orders whose owner ended before it could; how many.
+    """Writes to the customers of recently delivered orders whose owner ended before it could; how many.
 
     Such an order is at rest, so no job picks it by status.
     """
     now = services.clock.now()
-    wanted = OrderFilter(
-        status=OrderStatus.COMPLETED, updated_since=now - CONFIRM_SECONDS, updated_before=now - STALLED_SECONDS
-    )
-    missed = [order for order in _free(services, wanted, limit * CONFIRMED_PER_MISSED) if not order.mails]
+    missed: list[Order] = []
+    for status in (OrderStatus.COMPLETED, OrderStatus.PARTIALLY_FULFILLED):
+        wanted = OrderFilter(status=status, updated_since=now - CONFIRM_SECONDS, updated_before=now - STALLED_SECONDS)
+        missed += [order for order in _free(services, wanted, limit * CONFIRMED_PER_MISSED) if not order.mails]
     return sum(_confirmed(services, order) for order in missed[:limit])
 
 

@@ -22,7 +22,7 @@ from order_processing.domain import (
 from order_processing.experiments import Experiments
 from order_processing.gateways import BuiltInWarehouse, ProviderStatus
 from order_processing.legacy import fraud_scan, fulfilment, payment_authorization
-from order_processing.legacy.batches import run_job
+from order_processing.legacy.batches import STALLED_SECONDS, confirm_missed, run_job
 from order_processing.operations import (
     authorize,
     capture_delivered,
@@ -232,6 +232,17 @@ def test_the_legacy_job_waits_for_the_warehouse_and_charges_what_it_shipped(worl
 
     order = world.order(order_id)
     assert (order.status, captured_net_minor(order.payments)) == (OrderStatus.PARTIALLY_FULFILLED, 5_000)
+
+
+def test_the_customer_of_a_part_is_written_to_by_the_job_when_nobody_else_did(world: World) -> None:
+    order_id, epoch = packing(world)
+    ship(world, order_id, 1, "T-1", Rest.CANCELLED)
+    capture_delivered(world.services, order_id, epoch)
+    world.clock.advance(world.services.policy.lease_seconds + STALLED_SECONDS + 1)
+
+    assert confirm_missed(world.services) == 1
+    assert confirm_missed(world.services) == 0
+    assert len(world.mails()) == 1
 
 
 def test_the_legacy_job_gives_up_on_a_warehouse_that_is_late(world: World, tmp_path: Path) -> None:

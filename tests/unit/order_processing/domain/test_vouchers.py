@@ -49,6 +49,31 @@ def test_a_code_is_found_however_it_is_typed(typed: str) -> None:
     assert code_hash(VOUCHER_SECRET, code.replace("0", "O").replace("1", "L")) == expected
 
 
+@given(st.integers(0, 10**6), st.lists(st.sampled_from(["lower", "spaces", "dashes", "O", "I", "L"])))
+def test_however_a_code_is_mangled_it_stays_the_same_code(order: int, manglings: list[str]) -> None:
+    code = voucher_code(VOUCHER_SECRET, f"o-{order}", 1)
+    typed = code
+    for mangling in manglings:
+        typed = {
+            "lower": typed.lower(),
+            "spaces": " ".join(typed),
+            "dashes": f"-{typed}-",
+            "O": typed.replace("0", "O"),
+            "I": typed.replace("1", "I"),
+            "L": typed.replace("1", "l"),
+        }[mangling]
+
+    assert normalized(typed) == code
+    assert code_hash(VOUCHER_SECRET, typed) == code_hash(VOUCHER_SECRET, code)
+
+
+@given(st.text(max_size=80))
+def test_a_text_that_is_no_code_matches_none(text: str) -> None:
+    code = voucher_code(VOUCHER_SECRET, "o-1", 1)
+
+    assert (code_hash(VOUCHER_SECRET, text) == code_hash(VOUCHER_SECRET, code)) == (normalized(text) == code)
+
+
 def test_grouping_is_for_people() -> None:
     assert grouped("ABCDEFGHJKMNPQRS") == "ABCD-EFGH-JKMN-PQRS"
     assert normalized("abcd-EFGH jkmn-pqrs") == "ABCDEFGHJKMNPQRS"
