@@ -36,6 +36,7 @@ class RunningNode:
     template: Path | None = None
     process: subprocess.Popen[str] | None = None
     printed: list[str] = field(default_factory=list)
+    parameters: tuple[str, ...] = ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -48,7 +49,8 @@ class RunningNode:
 
     def start(self) -> None:
         """Returns once the node has printed ``ready``."""
-        command = [sys.executable, "-m", "expeditor", "up", *([str(self.template)] if self.template else [])]
+        given = [word for each in self.parameters for word in ("--parameter", each)]
+        command = [sys.executable, "-m", "expeditor", "up", *given, *([str(self.template)] if self.template else [])]
         log = (self.home.parent / "node.err").open("a")
         self.process = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
@@ -154,9 +156,11 @@ class RunningNode:
 
 
 @contextlib.contextmanager
-def running_node(home: Path, template: Path | None = None) -> Iterator[RunningNode]:
+def running_node(
+    home: Path, template: Path | None = None, *, shop_port: int = 0, parameters: tuple[str, ...] = ()
+) -> Iterator[RunningNode]:
     """A started node; ended afterwards, whatever happened to it."""
-    node = RunningNode(home, free_port(), free_port(), template)
+    node = RunningNode(home, shop_port or free_port(), free_port(), template, parameters=parameters)
     try:
         node.start()
         yield node
