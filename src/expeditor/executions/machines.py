@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from math import inf
 from typing import TypeVar
 
 import apsw
@@ -28,6 +29,7 @@ from expeditor.executions.history_logs import LogWriter
 from expeditor.executions.versions import Versions, publish
 from expeditor.ids import Ids
 from expeditor.store import Database, executions, state_machine_versions, state_machines
+from expeditor.store.executions import ExecutionRow
 from expeditor.store.state_machine_versions import VersionRow
 from expeditor.store.state_machines import MachineRow, NewRevision
 
@@ -35,6 +37,9 @@ DEFINITION_BYTES_MAX = 1_048_576
 TAGS_MAX = 50
 DEFAULT_LOGGING = '{"level":"OFF","includeExecutionData":false}'
 DEFAULT_TRACING = '{"enabled":false}'
+
+EXPRESS_SECONDS_MAX = 300
+"""Longest life of an Express execution. Source: Step Functions service quotas."""
 
 _COMPILED_MAX = 512
 
@@ -132,7 +137,7 @@ class StateMachines:
     Attributes:
         versions, aliases: of the state machines.
         logs: where executions may be logged; None where they cannot be.
-        compiled: the machine of a definition, by its id.
+        compiled: the machine of a definition, by its id and whether it is for Express.
     """
 
     def __init__(self, database: Database, clock: Clock, ids: Ids, logs: LogWriter | None = None) -> None:
@@ -279,14 +284,17 @@ class StateMachines:
             )
         if found.version is not None:
             return self._startable_version(found.row.arn, found.version.number)
-        return Startable(found.row, self.compiled(found.row.definition_id))
+        return self._startable_row(found.row)
 
     def _startable_version(self, machine_arn: str, number: int) -> Startable:
         reader = self._database.reader
         version = addressed(reader, f"{machine_arn}:{number}").version
         assert version is not None
         row = state_machines.by_revision(reader, version.revision_id)
-        return Startable(row, self.compiled(row.definition_id), version=number)
+        return replace(self._startable_row(row), version=number)
+
+    def _startable_row(self, row: MachineRow) -> Startable:
+        return Startable(row, self.compiled(row.definition_id, row.type == MachineType.EXPRESS))
 
     def _change(self, run: Callable[[apsw.Connection], T]) -> "asyncio.Future[T]":
         """Runs a change of state machines; what was known of them is read anew afterwards."""
@@ -294,8 +302,15 @@ class StateMachines:
         future.add_done_callback(lambda _: self._startable.clear())
         return future
 
-    def _compile(self, definition_id: int) -> Machine:
-        return compile_definition(state_machines.definition(self._database.reader, definition_id))
+    def compiled_for(self, execution: ExecutionRow) -> Machine:
+        """The state machine as it was when that execution started."""
+        return self.compiled(execution.definition_id, arns.is_express(execution.name))
+
+    def _compile(self, definition_id: int, is_express: bool) -> Machine:
+        machine = compile_definition(state_machines.definition(self._database.reader, definition_id))
+        if not is_express:
+            return machine
+        return replace(machine, timeout_seconds=min(machine.timeout_seconds or inf, EXPRESS_SECONDS_MAX))
 
 
 def _create(connection: apsw.Connection, arn: str, wanted: CreateStateMachine, now: float) -> MachineRow:

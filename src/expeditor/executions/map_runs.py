@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from expeditor.asl import Execution, ExecutionStatus, MapRun, MapRunUpdated
+from expeditor.asl import ExecutionStatus, MapRun, MapRunUpdated
 from expeditor.executions import arns
 from expeditor.executions.errors import (
     ExecutionUnavailableError,
@@ -16,7 +16,6 @@ from expeditor.executions.errors import (
 )
 from expeditor.executions.parts import Parts
 from expeditor.executions.records import Records
-from expeditor.executions.recovery import rebuild
 from expeditor.executions.registry import Registry
 from expeditor.executions.runner import Runner
 from expeditor.executions.running import Waiter
@@ -103,14 +102,10 @@ class MapRuns:
 
     def _of(self, row: ExecutionRow) -> Sequence[MapRunDescription]:
         running = self._registry.by_id.get(row.id)
-        execution = self._replayed(row) if running is None else running.execution
+        execution = self._records.replayed(row) if running is None else running.execution
         arn = arns.execution_arn(row.machine_arn, row.name)
         problem = self._records.describe(arn).not_redrivable
         return [_described(run, row, arn, problem) for run in execution.map_runs.values()]
-
-    def _replayed(self, row: ExecutionRow) -> Execution:
-        journal = executions.journal(self._parts.database.reader, row.id)
-        return rebuild(row, journal, self._records.compiled(row)).running.execution
 
 
 def _described(run: MapRun, row: ExecutionRow, arn: str, problem: str | None) -> MapRunDescription:

@@ -93,7 +93,7 @@ class Rebuilding:
         return {row.id for row in rows}
 
     def _rebuild(self, row: ExecutionRow, journal: list[bytes]) -> None:
-        machine = self._machines.compiled(row.definition_id)
+        machine = self._machines.compiled_for(row)
         try:
             recovered = rebuild(row, journal, machine)
         except Exception:  # noqa: BLE001

@@ -3,13 +3,13 @@
 import logging
 from dataclasses import dataclass
 
-from expeditor.asl import ExecutionStatus, HistoryEvent, Machine
+from expeditor.asl import Execution, ExecutionStatus, HistoryEvent
 from expeditor.clock import Clock
 from expeditor.executions import arns
 from expeditor.executions.addressing import addressed
 from expeditor.executions.errors import ExecutionDoesNotExistError
 from expeditor.executions.machines import StateMachines
-from expeditor.executions.recovery import replay_history
+from expeditor.executions.recovery import rebuild, replay_history
 from expeditor.executions.redrivable import why_not_redrivable
 from expeditor.payloads import JSONValue
 from expeditor.store import Database, executions
@@ -128,9 +128,10 @@ class Records:
             not_redrivable=why_not_redrivable(row, self._clock.now()),
         )
 
-    def compiled(self, row: ExecutionRow) -> Machine:
-        """The state machine as it was when that execution started."""
-        return self._machines.compiled(row.definition_id)
+    def replayed(self, row: ExecutionRow) -> Execution:
+        """An execution as its journal leaves it. Raises whatever the interpreter raises on one it cannot follow."""
+        journal = executions.journal(self._reader, row.id)
+        return rebuild(row, journal, self._machines.compiled_for(row)).running.execution
 
     def page(self, wanted: ExecutionFilter) -> ExecutionPage:
         """Executions, newest first. Raises StateMachineDoesNotExistError."""
@@ -152,9 +153,7 @@ class Records:
         row = self.row(arn)
         history: list[HistoryEvent] = []
         try:
-            replay_history(
-                row, executions.journal(self._reader, row.id), self._machines.compiled(row.definition_id), history
-            )
+            replay_history(row, executions.journal(self._reader, row.id), self._machines.compiled_for(row), history)
         except Exception:  # noqa: BLE001
             # The edge of the interpreter: the journal of an execution that it could not follow shows what it can.
             _log.exception("the journal of %s cannot be replayed to its end", arn)

@@ -50,3 +50,14 @@ async def test_express_execution_survives_a_crash(world, express) -> None:
     closed = await world.engine.wait_closed(started.arn)
     assert (closed.arn, closed.name, closed.status, closed.output) == (started.arn, "o-1", "SUCCEEDED", b"1")
     assert world.engine.describe_execution(started.arn).name == "o-1"
+
+
+async def test_express_execution_ends_after_five_minutes(world, express) -> None:
+    started = await world.start(express)
+
+    await world.crash()
+    await world.elapse(299)
+    assert world.engine.describe_execution(started.arn).status == "RUNNING"
+    await world.elapse(2)
+
+    assert (await world.engine.wait_closed(started.arn)).status == "TIMED_OUT"
