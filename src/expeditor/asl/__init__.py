@@ -32,12 +32,13 @@ from expeditor.asl.events import (
 from expeditor.asl.execution import HISTORY_EVENTS_MAX, ActiveState, Execution, ExecutionContext, Failure, MapRun
 from expeditor.asl.hints import definition_hints
 from expeditor.asl.history import HistoryEvent
-from expeditor.asl.machine import advance
+from expeditor.asl.machine import advance, begin, go_on
 from expeditor.asl.model import Machine, MapState, ParallelState, State, TaskState
 from expeditor.asl.references import variable_references
 from expeditor.asl.scope import Missing
 from expeditor.asl.single_definition import compile_single_state
 from expeditor.asl.single_state import SingleState, StateReport, Trial, TrialStatus
+from expeditor.asl.turn import Turn
 
 __all__ = [
     "HISTORY_EVENTS_MAX",
@@ -77,9 +78,12 @@ __all__ = [
     "TimerFired",
     "Trial",
     "TrialStatus",
+    "Turn",
     "advance",
+    "begin",
     "compile_definition",
     "compile_single_state",
     "definition_hints",
+    "go_on",
     "variable_references",
 ]

@@ -46,13 +46,31 @@ def advance(
     Args:
         history: where the history events of this event are appended; leave it out where nobody reads them.
     """
+    turn = begin(machine, execution, event, history)
+    go_on(turn)
+    return turn.commands
+
+
+def begin(machine: Machine, execution: Execution, event: AnyEvent, history: list[HistoryEvent] | None = None) -> Turn:
+    """As ``advance``, but only up to the first transition; ``go_on`` does the rest, in as many parts as one likes.
+
+    Until that has told that the turn is over, *execution* takes no other event. Its parts change nothing of the result.
+    """
     turn = Turn(machine, execution, event.at, Draws(event.seed), BEHAVIOURS, history)
     try:
         HANDLERS[type(event)](turn, event)
-        run(turn)
     except HistoryFullError:
         _fail_for_history(turn)
-    return turn.commands
+    return turn
+
+
+def go_on(turn: Turn, work_max: int | None = None) -> bool:
+    """Goes on with *turn* for at most *work_max*; whether it is over, and ``turn.commands`` with it complete."""
+    try:
+        return run(turn, work_max)
+    except HistoryFullError:
+        _fail_for_history(turn)
+        return True
 
 
 def _fail_for_history(turn: Turn) -> None:

@@ -7,6 +7,7 @@ from expeditor.asl.closing import close_failed, close_succeeded
 from expeditor.asl.commands import ExecutionStatus
 from expeditor.asl.dataflow import Variables
 from expeditor.asl.execution import Failure, Frame, Phase, Purpose
+from expeditor.asl.model import Language
 from expeditor.asl.retries import RUNTIME, matching_catcher, next_retry
 from expeditor.asl.scope import EvaluationError
 from expeditor.asl.turn import StateFailedError, Turn, data_limit_exceeded, with_assigned
@@ -15,15 +16,27 @@ from expeditor.payloads import PAYLOAD_BYTES_MAX, JSONValue, encode
 ABORTABLE = frozenset({"Task", "Wait", "Parallel", "Map"})
 """Types of states whose abortion is an event of its own. Source: API_HistoryEvent."""
 
+WORK = {Language.JSONPATH: 1, Language.JSONATA: 10}
+"""What a transition counts: a path looks at the data, JSONata computes."""
+
 Action = Callable[[Turn, Frame], None]
 
 
-def run(turn: Turn) -> None:
-    """Runs states until all that is left is to wait."""
+def run(turn: Turn, work_max: int | None = None) -> bool:
+    """Runs states until all that is left is to wait, or *work_max* is used up; whether nothing is left to do now.
+
+    Args:
+        work_max: in transitions, of which one in JSONata counts as many as its expressions may take; None: no bound.
+    """
     while turn.ready:
+        if work_max is not None:
+            if work_max <= 0:
+                return False
+            work_max -= WORK[turn.ready[0].state.language]
         frame = turn.ready.popleft()
         if frame.phase is Phase.RUNNING:
             guarded(turn, frame, _run_state)
+    return True
 
 
 def guarded(turn: Turn, frame: Frame, action: Action) -> None:

@@ -22,25 +22,29 @@ from expeditor.asl import (
     TaskFailed,
     TaskSubmitted,
     TaskSucceeded,
-    advance,
+    begin,
+    go_on,
 )
 from expeditor.executions.activities import Activities
 from expeditor.executions.clockwork import Clockwork
 from expeditor.executions.commits import Commits
-from expeditor.executions.errors import ExecutionUnavailableError, TaskTimedOutError
+from expeditor.executions.errors import EngineClosedError, ExecutionUnavailableError, TaskTimedOutError
 from expeditor.executions.history_logs import HistoryLogs
 from expeditor.executions.journal import encode_event
 from expeditor.executions.names import Names
 from expeditor.executions.parts import Parts
 from expeditor.executions.recovery import Recovered
 from expeditor.executions.registry import Registry
-from expeditor.executions.running import Batch, Running, Waiter, answer, is_journaled, refuse
+from expeditor.executions.running import Batch, Running, Underway, Waiter, answer, is_journaled, refuse
 from expeditor.integrations import Failed, Outcome, StartedExecution, Submitted, Succeeded, TaskRequest
 from expeditor.store.executions import Closing, JournalEntry
 
 _log = logging.getLogger(__name__)
 
 _ACTIVITY = ":activity:"
+
+WORK_AT_ONCE = 50
+"""How far one execution moves on before it is the others' turn; as ``go_on`` counts. Most events need two or three."""
 
 
 class ChangeKind(StrEnum):
@@ -123,7 +127,7 @@ class Runner:
             self._loop.call_soon(self._drain)
 
     async def stop(self) -> None:
-        """Takes in no more outcomes of tasks and timers, and returns when all that was taken in is on disk."""
+        """Takes in no more outcomes of tasks and timers, and returns when all that was handled is on disk."""
         self._is_stopped = True
         self.clockwork.stop()
         self._drain()
@@ -168,36 +172,61 @@ class Runner:
         self._is_drain_due = False
         inbox, self._inbox = self._inbox, []
         for running, event, waiter in inbox:
-            if running.matters(event):
-                self._step(running, event, waiter)
+            if running.underway is not None:
+                running.underway.backlog.append((event, waiter))
+            elif running.matters(event):
+                self._move(running, Underway(event, waiter))
             elif waiter is not None:
                 self._answer_late(running, event, waiter)
         self.clockwork.rearm()
         self._commits.submit()
 
-    def _step(self, running: Running, event: AnyEvent, waiter: Waiter | None) -> None:
-        batch = self._commits.batch
-        batch.touched[running.id] = running
-        if waiter is not None:
-            batch.answers.append((waiter, event.at))
-        journaled = is_journaled(event)
-        if not journaled:
-            batch.started.append(running)
-        history: list[HistoryEvent] | None = [] if self.logs.follows(running.id) else None
+    def _move(self, running: Running, underway: Underway) -> None:
+        """Handles an event, or a part of it and later the rest, so that other executions go on meanwhile."""
+        event = underway.event
         try:
-            commands = advance(running.machine, running.execution, event, history)
+            if underway.turn is None:
+                history: list[HistoryEvent] | None = [] if self.logs.follows(running.id) else None
+                underway.turn = begin(running.machine, running.execution, event, history)
+            is_over = go_on(underway.turn, WORK_AT_ONCE)
         except Exception:  # noqa: BLE001
             # The edge of the interpreter: a bug in it, or a broken invariant, stops this one execution.
             _log.exception("%s stops: the interpreter could not handle %s", running.arn, type(event).__name__)
+            self._take_in(running, underway)
             self._stop_broken(running, "The interpreter raised an error; the node's log has the details", event.at)
             return
-        if journaled:
+        if not is_over:
+            running.underway = underway
+            self._loop.call_soon(self._go_on, running, underway)
+            return
+        batch, turn = self._commits.batch, underway.turn
+        self._take_in(running, underway)
+        if is_journaled(event):
             running.seq += 1
             batch.entries.append(JournalEntry(running.id, running.seq, encode_event(event)))
-        if history:
-            batch.logs.append((running.id, history))
-        for command in commands:
+        if turn.history:
+            batch.logs.append((running.id, turn.history))
+        for command in turn.commands:
             _APPLY[type(command)](self, running, command, event.at)
+
+    def _go_on(self, running: Running, underway: Underway) -> None:
+        running.underway = None
+        if running.lost or self._is_stopped:
+            _drop(running, underway)
+            return
+        self._move(running, underway)
+        if running.underway is None:
+            self._inbox[:0] = [(running, event, waiter) for event, waiter in underway.backlog]
+        self._drain()
+
+    def _take_in(self, running: Running, underway: Underway) -> None:
+        """Has the next commit hold the event, and answer who waits for that."""
+        batch, event = self._commits.batch, underway.event
+        batch.touched[running.id] = running
+        if underway.waiter is not None:
+            batch.answers.append((underway.waiter, event.at))
+        if not is_journaled(event):
+            batch.started.append(running)
 
     def _answer_late(self, running: Running, event: AnyEvent, waiter: Waiter) -> None:
         if running.lost:
@@ -220,12 +249,6 @@ class Runner:
         cancel = running.take_cancel(command.task_id)
         if cancel is not None:
             self._commits.batch.cancels.append(cancel)
-
-    def _start_timer(self, running: Running, command: StartTimer, _at: float) -> None:
-        self.clockwork.start(running, command)
-
-    def _cancel_timer(self, running: Running, command: CancelTimer, _at: float) -> None:
-        self.clockwork.cancel(running, command.timer_id)
 
     def _close(self, running: Running, command: CloseExecution, at: float) -> None:
         running.closing = Closing(command.status.value, command.output, command.error, command.cause, at, running.id)
@@ -274,8 +297,8 @@ class Runner:
 _APPLY: dict[type[Command], Callable[..., None]] = {
     ScheduleTask: Runner._schedule,
     CancelTask: Runner._cancel,
-    StartTimer: Runner._start_timer,
-    CancelTimer: Runner._cancel_timer,
+    StartTimer: lambda runner, running, command, _at: runner.clockwork.start(running, command),
+    CancelTimer: lambda runner, running, command, _at: runner.clockwork.cancel(running, command.timer_id),
     CloseExecution: Runner._close,
 }
 
@@ -285,3 +308,11 @@ def _announce(running: Running) -> None:
     for waiter in running.starting or ():
         answer(waiter, started)
     running.starting = running.row = None
+
+
+def _drop(running: Running, underway: Underway) -> None:
+    """Forgets an event that nothing holds yet: whoever caused it does so again, or is told that it failed."""
+    error = ExecutionUnavailableError(running.arn) if running.lost else EngineClosedError()
+    starting = () if is_journaled(underway.event) else running.starting or ()
+    for waiter in (*underway.waiters(), *starting):
+        refuse(waiter, error)

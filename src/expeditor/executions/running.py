@@ -18,6 +18,7 @@ from expeditor.asl import (
     TaskSubmitted,
     TaskSucceeded,
     TimerFired,
+    Turn,
 )
 from expeditor.integrations import Cancel, ClosedExecution
 from expeditor.store.executions import Closing, JournalEntry, NewExecution
@@ -25,6 +26,23 @@ from expeditor.store.executions import Closing, JournalEntry, NewExecution
 Waiter: TypeAlias = asyncio.Future[Any]
 
 _TASK_EVENTS = (TaskSucceeded, TaskFailed, TaskSubmitted, TaskStarted)
+
+
+class Underway(msgspec.Struct, eq=False):
+    """The handling of one event, which may take more than one turn of the event loop.
+
+    Attributes:
+        backlog: what has happened to the execution since; it waits until this event is handled.
+    """
+
+    event: AnyEvent
+    waiter: Waiter | None
+    turn: Turn | None = None
+    backlog: list[tuple[AnyEvent, Waiter | None]] = []
+
+    def waiters(self) -> list[Waiter]:
+        """Everyone who waits for this event or one of the backlog to be on disk."""
+        return [waiter for waiter in (self.waiter, *(waiter for _, waiter in self.backlog)) if waiter is not None]
 
 
 class Running(msgspec.Struct, eq=False):
@@ -39,6 +57,7 @@ class Running(msgspec.Struct, eq=False):
         starting: who waits for its first commit; None once that is on disk.
         cancels: what stops the tasks under way, by task id.
         heartbeats: when the heartbeat timers that were restarted are due, by timer id.
+        underway: the event that is only partly handled, if there is one; nothing of it is in any commit yet.
         map_runs: how many of them are, or are being, written.
     """
 
@@ -54,6 +73,7 @@ class Running(msgspec.Struct, eq=False):
     starting: list[Waiter] | None = None
     cancels: dict[int, Cancel] | None = None
     heartbeats: dict[int, float] | None = None
+    underway: Underway | None = None
     map_runs: int = 0
 
     def matters(self, event: AnyEvent) -> bool:
@@ -125,7 +145,7 @@ class Batch(msgspec.Struct):
         found: list[tuple[str, int]] = []
         for running in self.touched.values():
             runs = running.execution.map_runs
-            if len(runs) > running.map_runs:
+            if len(runs) > running.map_runs and running.underway is None:
                 found += [(arn, running.id) for arn in runs]
                 running.map_runs = len(runs)
         return found
