@@ -14,6 +14,7 @@ from expeditor.cli.acting import (
     who_options,
 )
 from expeditor.cli.clients import shop_operator
+from expeditor.cli.order_reconcile import reconcile
 from expeditor.cli.output import Format, output_option, say, show, show_rows
 from expeditor.ids import SystemIds
 
@@ -139,7 +140,7 @@ def refund(order_id: str, idempotency_key: str | None, output: str, **options: A
         say("the provider has not said what became of it; the same command with this key finds out")
 
 
-COMMANDS = (stuck_, hand_over, redrive, pause, resume, resolve, cancel, refund)
+COMMANDS = (stuck_, hand_over, redrive, pause, resume, resolve, cancel, refund, reconcile)
 
 
 def _release(name: str | None) -> dict[str, str]:

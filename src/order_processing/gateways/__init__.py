@@ -1,5 +1,10 @@
 """Where money, mail and goods leave our hands: contracts and what stands behind them."""
 
+from order_processing.gateways.executions import (
+    ExecutionRegister,
+    ExecutionsUnreachableError,
+    StepFunctionsExecutions,
+)
 from order_processing.gateways.http_client import UrlError
 from order_processing.gateways.mail import Mail, MailError, MailGateway, OutboxFolder, Smtp, open_mail
 from order_processing.gateways.opening import GatewaySettingsError, OpenGateway, open_gateway
@@ -36,6 +41,8 @@ __all__ = [
     "BuiltInWarehouse",
     "Declined",
     "EventSignatureError",
+    "ExecutionRegister",
+    "ExecutionsUnreachableError",
     "GatewaySettingsError",
     "Mail",
     "MailError",
@@ -56,6 +63,7 @@ __all__ = [
     "SandboxPayments",
     "ShipmentRequest",
     "Smtp",
+    "StepFunctionsExecutions",
     "StripeKeyError",
     "StripePayments",
     "StripeSettings",

@@ -49,6 +49,13 @@ from order_processing.operations.placing import (
     notification_of,
     place,
 )
+from order_processing.operations.reconciling import (
+    Reconciler,
+    ReconciliationPage,
+    ReconciliationReport,
+    last_report,
+    report_differences,
+)
 from order_processing.operations.redeeming import (
     Located,
     UnknownVoucherError,
@@ -106,6 +113,9 @@ __all__ = [
     "Placed",
     "Policy",
     "Receipt",
+    "Reconciler",
+    "ReconciliationPage",
+    "ReconciliationReport",
     "Resolution",
     "Services",
     "StuckFilter",
@@ -132,6 +142,7 @@ __all__ = [
     "hand_over",
     "hand_to",
     "issue_vouchers",
+    "last_report",
     "let_go_of",
     "listed",
     "load",
@@ -159,6 +170,7 @@ __all__ = [
     "redrive",
     "refund",
     "release",
+    "report_differences",
     "request_review",
     "request_shipment",
     "reserve_shipment",

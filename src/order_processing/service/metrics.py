@@ -1,12 +1,16 @@
 """What the order service tells Prometheus; never an id in a label."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from order_processing.clock import Clock
-from order_processing.domain import Order, OrderStatus
+from order_processing.domain import DifferenceKind, Order, OrderStatus
+from order_processing.operations import ReconciliationReport
 from order_processing.service.relay import RelayFigures
 
 BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0)
@@ -53,6 +57,10 @@ class Metrics:
         self._request_refused.inc()
         self._refused.labels(slug).inc()
 
+    def watch_report(self, read: Callable[[], ReconciliationReport | None]) -> None:
+        """Shows what the last scheduled reconciliation found."""
+        self._registry.register(_Differences(read, self._clock))
+
     def scrape(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self._registry)
@@ -69,6 +77,31 @@ class Metrics:
     def _oldest_age(self) -> float:
         at = self._relay.oldest_unpublished_at
         return 0.0 if at is None else max(0.0, self._clock.now() - at)
+
+
+class _Differences(Collector):
+    """The last report of reconciliation, read from the store at each scrape, as a function of its own writes it."""
+
+    def __init__(self, read: Callable[[], ReconciliationReport | None], clock: Clock) -> None:
+        self._read = read
+        self._clock = clock
+
+    def describe(self) -> Iterable[Metric]:
+        """Empty: the registry must not ask for values while it is put together."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Differences by kind, and how old the report is; nothing before the first one."""
+        report = self._read()
+        if report is None:
+            return
+        found = GaugeMetricFamily("order_differences", "Differences the last reconciliation found", labels=["kind"])
+        for kind in DifferenceKind:
+            found.add_metric([kind.value], report.by_kind.get(kind.value, 0))
+        yield found
+        age = GaugeMetricFamily("order_reconciliation_age_seconds", "Since the last reconciliation")
+        age.add_metric([], max(0.0, self._clock.now() - report.at))
+        yield age
 
 
 class VoucherTimes:

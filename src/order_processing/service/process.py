@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from order_processing.operations import Services, notification_of
+from order_processing.gateways import StepFunctionsExecutions
+from order_processing.operations import Services, last_report, notification_of
 from order_processing.service.app import OrderServiceApp, api_routes, operator_routes, page_routes
 from order_processing.service.callbacks import StepFunctionsCallbacks, TaskCallbacks
 from order_processing.service.control_api import ControlApi
@@ -18,6 +19,7 @@ from order_processing.service.orders_api import OrdersApi
 from order_processing.service.pages import Pages
 from order_processing.service.payments_api import PaymentsApi
 from order_processing.service.placing import Placing
+from order_processing.service.reconcile_api import ReconcileApi
 from order_processing.service.relay import Publisher, Relay
 from order_processing.service.router import Router
 from order_processing.service.sessions import Seal
@@ -61,6 +63,7 @@ def assemble(
     feed = OrderFeed(store.order)
     relay = Relay(store, connect, services.clock, services.ids)
     metrics = Metrics(relay.figures, services.clock)
+    metrics.watch_report(lambda: last_report(services))
     voucher_times = VoucherTimes(store.order, metrics.to_voucher)
     store.listen(feed.changed)
     store.listen(voucher_times.changed)
@@ -82,6 +85,7 @@ def assemble(
             *page_routes(*rooms, wallet),
             *operator_routes(operator),
             *ControlApi(services, operators, relay.wake).routes,
+            *ReconcileApi(services, operators, StepFunctionsExecutions(settings.machine_arn)).routes,
             *PaymentsApi(services, operators).routes,
             *WebhookApi(services, settings.stripe_secret_file).routes,
             *desks.routes,

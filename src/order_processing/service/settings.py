@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         stripe_secret_file: ``STRIPE_WEBHOOK_SECRET_FILE``, the secret of the endpoint for Stripe's events, if there is
             one.
         topic_arn: ``ORDER_NOTIFICATIONS_TOPIC_ARN``.
+        machine_arn: ``ORDER_STATE_MACHINE_ARN``, whose executions reconciliation asks about.
         demo_catalogue: ``DEMO_CATALOGUE`` is not empty: offers to try things with are added if they are missing.
         sweep_seconds: ``SWEEP_SECONDS``: after so long without a claim an order is announced again.
     """
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     merchants_file: Path
     stripe_secret_file: Path | None
     topic_arn: str
+    machine_arn: str
     demo_catalogue: bool
     sweep_seconds: float
 
@@ -73,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 ),
                 stripe_secret_file=_path(environment.get("STRIPE_WEBHOOK_SECRET_FILE")),
                 topic_arn=environment["ORDER_NOTIFICATIONS_TOPIC_ARN"],
+                machine_arn=environment.get("ORDER_STATE_MACHINE_ARN", ""),
                 demo_catalogue=bool(environment.get("DEMO_CATALOGUE")),
                 sweep_seconds=float(environment.get("SWEEP_SECONDS") or SWEEP_SECONDS),
             )

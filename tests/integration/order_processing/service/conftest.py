@@ -91,7 +91,9 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     make_secret(given.voucher_key_file)
     make_secret(given.operator_token_file)
     store = SqliteOrderStore(given.orders_db)
-    opened = open_services({"VOUCHER_KEY_FILE": str(given.voucher_key_file)}, store)
+    opened = open_services(
+        {"VOUCHER_KEY_FILE": str(given.voucher_key_file), "MAIL_OUTBOX": str(tmp_path / "outbox")}, store
+    )
     payments = LedgerPayments(tmp_path / "payments.db")
     services = replace(opened, clock=ManualClock(), ids=SeededIds(), payments=payments)
     store.commit((PutOffer(an_offer()),)).result()
