@@ -20,6 +20,7 @@ from order_processing.domain import (
 )
 from order_processing.errors import RefusedError
 from order_processing.operations.attempts import PaymentDeclinedError, PaymentUnknownError
+from order_processing.operations.breaking import PaymentHeldError
 from order_processing.operations.charging import settle_unknown
 from order_processing.operations.context import Change, Services, change, load
 from order_processing.operations.owning import let_go_of
@@ -94,7 +95,7 @@ def resolve_payments(services: Services, order_id: str, act: Act) -> Order:
     """Asks the payment provider what became of every attempt whose outcome is unknown; nothing is sent again.
 
     Raises:
-        PaymentUnknownError: it still does not say.
+        PaymentUnknownError, PaymentHeldError: it still does not say, or is not asked at present.
         ActError: nothing is asked.
     """
     order = _seize(services, order_id, "resolve-payments", act)
@@ -103,7 +104,7 @@ def resolve_payments(services: Services, order_id: str, act: Act) -> Order:
         for purpose in Purpose:
             if unresolved(load(services, order_id).payments, purpose) is not None:
                 _settled(services, order_id, epoch, purpose)
-    except PaymentUnknownError as error:
+    except (PaymentUnknownError, PaymentHeldError) as error:
         let_go_of(services, order_id, epoch, str(error))
         raise
     order = let_go_of(services, order_id, epoch)
