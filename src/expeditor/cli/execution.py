@@ -27,7 +27,7 @@ def list_(machine: str | None, status: str | None, limit: int, output: str) -> N
     """List executions, newest first."""
     with told_plainly():
         client = aws("stepfunctions")
-        rows = [row for arn in _machine_arns(client, machine) for row in _executions(client, arn, status, limit)]
+        rows = [row for arn in machine_arns(client, machine) for row in _executions(client, arn, status, limit)]
     rows.sort(key=lambda row: row["startDate"], reverse=True)
     show_rows(rows[:limit], ("name", "status", "startDate", "stopDate", "stateMachineArn"), output)
 
@@ -87,13 +87,19 @@ def stop(execution: str, error: str, cause: str) -> None:
     say(f"stopped {arn}")
 
 
-def _machine_arns(client: Any, machine: str | None) -> list[str]:
+def machine_arns(client: Any, machine: str | None) -> list[str]:
+    """The ARN of a machine given by ARN or name; of all Standard machines without one. Raises CommandError."""
     if machine is not None and machine.startswith("arn:"):
         return [machine]
     machines = [
         each for page in client.get_paginator("list_state_machines").paginate() for each in page["stateMachines"]
     ]
-    arns = [each["stateMachineArn"] for each in machines if machine in (None, each["name"])]
+    # Executions of Express machines cannot be asked for, so only who names such a machine hears that.
+    arns = [
+        each["stateMachineArn"]
+        for each in machines
+        if machine == each["name"] or (machine is None and each["type"] == "STANDARD")
+    ]
     if machine is not None and not arns:
         raise CommandError(f"there is no state machine {machine!r}", ExitCode.NOT_FOUND)
     return arns
@@ -110,7 +116,7 @@ def _execution_arn(client: Any, execution: str) -> str:
     """The ARN of an execution given by ARN or by name: names are unique per machine, so each machine is asked."""
     if execution.startswith("arn:"):
         return execution
-    for machine_arn in _machine_arns(client, None):
+    for machine_arn in machine_arns(client, None):
         arn = f"{machine_arn.replace(':stateMachine:', ':execution:')}:{execution}"
         try:
             client.describe_execution(executionArn=arn)

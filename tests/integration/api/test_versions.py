@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from expeditor.cli.execution import machine_arns
 from tests.serving import Endpoint
 
 if TYPE_CHECKING:
@@ -125,3 +126,12 @@ def test_express_machine_keeps_no_executions_that_can_be_asked_for(sfn: "SFNClie
     for ask in (sfn.describe_execution, sfn.get_execution_history, sfn.stop_execution, sfn.redrive_execution):
         assert refused(lambda ask=ask: ask(executionArn=started)) == wrong
     assert refused(lambda: sfn.list_executions(stateMachineArn=arn))[0] == "StateMachineTypeNotSupported"
+
+
+def test_command_asks_only_machines_whose_executions_can_be_asked_for(sfn: "SFNClient", machine: str) -> None:
+    express = sfn.create_state_machine(name="express-2", definition=passing("x"), roleArn=ROLE, type="EXPRESS")
+
+    arns = machine_arns(sfn, None)
+
+    assert machine in arns
+    assert express["stateMachineArn"] not in arns
