@@ -18,6 +18,8 @@ import boto3
 ORDERS = 150
 RATE = 10.0
 QUANTILES = 20
+RESOLUTION_MS = 1.0
+"""Of instants in a history; what is shorter is taken as half of it."""
 
 
 def main() -> None:
@@ -73,7 +75,7 @@ def _measure(client: Any, order_id: str, created_at: float, found: dict[str, lis
 
 
 def _quantiles(values: list[float]) -> list[float]:
-    ordered = sorted(max(0.0, value) for value in values)
+    ordered = sorted(max(RESOLUTION_MS / 2, value) for value in values)
     return [round(ordered[(len(ordered) - 1) * number // QUANTILES], 3) for number in range(QUANTILES + 1)]
 
 

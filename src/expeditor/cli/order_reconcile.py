@@ -36,11 +36,14 @@ class Span(click.ParamType[float]):
 @click.option(
     "--since", "since_seconds", default="24h", type=Span(), metavar="SPAN", help="Changed since then. Default: 24h."
 )
+@click.option("--patience", default="10m", type=Span(), metavar="SPAN", help="Unchanged for so long. Default: 10m.")
 @click.option("--apply", "applies", is_flag=True, help="Mend what was found, as proposed.")
 @click.option("--reason", default=None, help="Why; needed with --apply, kept in the audit log.")
 @click.option("--actor", default=None, help="Who does this; this machine's user without it.")
 @output_option
-def reconcile(since_seconds: float, applies: bool, reason: str | None, actor: str | None, output: str) -> None:
+def reconcile(
+    since_seconds: float, patience: float, applies: bool, reason: str | None, actor: str | None, output: str
+) -> None:
     """Compare orders with their executions, payments, vouchers and stock in both pipelines, and propose repairs.
 
     The payment provider is asked by our references. With --apply the repairs are made; made twice they do nothing more.
@@ -54,6 +57,7 @@ def reconcile(since_seconds: float, applies: bool, reason: str | None, actor: st
     if applies and not reason:
         raise click.UsageError("--apply needs --reason")
     body = {"apply": "yes", "actor": actor_of(actor), "reason": reason} if applies else {"apply": "no"}
+    body["patience"] = repr(patience)
     rows, checked, unreachable = _all(SystemClock().now() - since_seconds, body)
     show_rows(rows, _COLUMNS, output)
     counted = ", ".join(f"{number} {kind}" for kind, number in sorted(Counter(row["kind"] for row in rows).items()))

@@ -130,6 +130,7 @@ from order_processing.domain.payments import (
     with_attempt,
 )
 from order_processing.domain.reconciliation import (
+    PATIENCE_SECONDS,
     Difference,
     DifferenceKind,
     Facts,
@@ -200,6 +201,7 @@ __all__ = [
     "DEAD",
     "EXPONENTS",
     "OWNERS",
+    "PATIENCE_SECONDS",
     "PROVIDER",
     "SCHEMA",
     "SECRET_BYTES_MIN",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from order_processing.domain import (
+    PATIENCE_SECONDS,
     Act,
     Difference,
     Facts,
@@ -84,11 +85,13 @@ class Reconciler:
     """Compares orders with their executions, payments, vouchers and holds, across both pipelines.
 
     Attributes:
+        patience_seconds: orders that changed more recently are left out.
         unreachable: sources that did not answer so far.
     """
 
     services: Services
     executions: ExecutionRegister
+    patience_seconds: float = PATIENCE_SECONDS
     unreachable: set[str] = field(default_factory=set)
 
     def page(self, since: float, limit: int = PAGE_MAX, act: Act | None = None) -> ReconciliationPage:
@@ -102,7 +105,7 @@ class Reconciler:
         """
         act = None if act is None else checked(act)
         orders = self.services.store.orders(OrderFilter(updated_since=since, limit=limit))
-        found = [difference for order in orders for difference in differences(self.facts(order))]
+        found = [difference for order in orders for difference in differences(self.facts(order), self.patience_seconds)]
         findings = tuple(self._told(difference, act) for difference in found)
         more = orders[-1].updated_at if len(orders) == limit else None
         if more is not None and more <= since:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from order_processing.domain import Act
+from order_processing.domain import PATIENCE_SECONDS, Act
 from order_processing.gateways import ExecutionRegister
 from order_processing.operations import Reconciler, ReconciliationPage, Services
 from order_processing.service.acting import told
@@ -37,12 +37,14 @@ class ReconcileApi:
     async def reconcile(self, request: Request) -> Reply:
         """``POST /operator/reconciliations``: one page of orders, those changed at ``since`` first.
 
-        With ``apply`` ``yes``, and then ``actor`` and ``reason``, what is found is mended. ``next_since`` of the answer
-        is where to go on; null at the end.
+        Orders that changed within the last ``patience`` seconds, 600 by default, are left out. With ``apply`` ``yes``,
+        and then ``actor`` and ``reason``, what is found is mended. ``next_since`` of the answer is where to go on; null
+        at the end.
         """
         self._operators.demand_token(request)
-        fields = await json_texts(request, ("since",), ("limit", "apply", "actor", "reason"))
+        fields = await json_texts(request, ("since",), ("limit", "patience", "apply", "actor", "reason"))
         since = _number("since", fields["since"], float("inf"))
+        patience = _number("patience", fields.get("patience", str(PATIENCE_SECONDS)), 86_400.0)
         limit = int(_number("limit", fields.get("limit", str(PAGE_USUAL)), PAGE_MAX))
         if fields.get("apply", "no") not in ("yes", "no"):
             raise field_problem(Problem.INVALID_FIELD, "/apply", "is yes or no")
@@ -50,7 +52,7 @@ class ReconcileApi:
         act = Act(fields.get("actor", ""), fields.get("reason", "")) if applies else None
 
         def compare() -> ReconciliationPage:
-            return Reconciler(self._services, self._executions).page(since, max(1, limit), act)
+            return Reconciler(self._services, self._executions, patience).page(since, max(1, limit), act)
 
         return Reply(200, self._encode(await told(compare)), JSON)
 
