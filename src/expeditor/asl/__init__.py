@@ -31,7 +31,7 @@ from expeditor.asl.events import (
 )
 from expeditor.asl.execution import HISTORY_EVENTS_MAX, ActiveState, Execution, ExecutionContext, Failure, MapRun
 from expeditor.asl.hints import definition_hints
-from expeditor.asl.history import HistoryEvent
+from expeditor.asl.history import HistoryEvent, HistoryPage, without_data
 from expeditor.asl.machine import advance, begin, go_on
 from expeditor.asl.model import Machine, MapState, ParallelState, State, TaskState
 from expeditor.asl.references import variable_references
@@ -59,6 +59,7 @@ __all__ = [
     "ExecutionStatus",
     "Failure",
     "HistoryEvent",
+    "HistoryPage",
     "Machine",
     "MapRun",
     "MapRunUpdated",
@@ -86,4 +87,5 @@ __all__ = [
     "definition_hints",
     "go_on",
     "variable_references",
+    "without_data",
 ]

@@ -29,6 +29,69 @@ class HistoryEvent(msgspec.Struct, frozen=True):
     details: Details
 
 
+ID_MAX = 2**63 - 1
+
+PAGE_BYTES_MAX = 16 * 1024 * 1024
+"""Texts of one page of a history; AWS's pages too end earlier than asked where events are large."""
+
+DATA = frozenset(
+    {"input", "inputDetails", "output", "outputDetails", "assignedVariables", "assignedVariablesDetails", "parameters"}
+)
+"""What an event's details leave out where its data is not wanted. Source: API_GetExecutionHistory."""
+
+
+class HistoryPage(list[HistoryEvent]):
+    """A whole history of which only one page keeps its data, so that it fits into memory.
+
+    Attributes:
+        first_id, last_id: of the page; it shrinks to what fits into *bytes_max*, one event at the least.
+    """
+
+    def __init__(
+        self, first_id: int = 1, last_id: int = ID_MAX, *, newest_first: bool = False, bytes_max: int = PAGE_BYTES_MAX
+    ) -> None:
+        """*newest_first*: whether it is the oldest events that the page gives up."""
+        super().__init__()
+        self.first_id = first_id
+        self.last_id = last_id
+        self._newest_first = newest_first
+        self._left = bytes_max
+
+    @property
+    def page(self) -> list[HistoryEvent]:
+        """The events of the page, oldest first."""
+        return self[self.first_id - 1 : self.last_id]
+
+    def append(self, event: HistoryEvent) -> None:
+        """Adds the next event; outside the page without its data."""
+        if not self.first_id <= event.id <= self.last_id:
+            super().append(without_data(event))
+            return
+        super().append(event)
+        self._left -= _size(event)
+        if self._newest_first:
+            while self._left < 0 and self.first_id < event.id:
+                self._left += _size(self[self.first_id - 1])
+                self[self.first_id - 1] = without_data(self[self.first_id - 1])
+                self.first_id += 1
+        elif self._left < 0:
+            self.last_id = event.id
+
+
+def without_data(event: HistoryEvent) -> HistoryEvent:
+    """*event* without inputs, outputs and variables."""
+    details: Details = {
+        key: {name: value for name, value in body.items() if name not in DATA} if isinstance(body, dict) else body
+        for key, body in event.details.items()
+    }
+    return HistoryEvent(event.id, event.previous_event_id, event.at, event.type, details)
+
+
+def _size(event: HistoryEvent) -> int:
+    bodies = (body for body in event.details.values() if isinstance(body, dict))
+    return sum(len(value) for body in bodies for value in body.values() if isinstance(value, str | dict))
+
+
 def text_of(value: JSONValue) -> str:
     """*value* as the JSON text that AWS puts into a history event."""
     return encode(value).decode()

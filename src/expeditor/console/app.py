@@ -114,7 +114,7 @@ class Console:
     async def execution(self, request: Request) -> Response:
         """One execution: error on top, picture with the path taken, states with input and output, events."""
         found = self._engine.describe_execution(request.path_params["arn"])
-        history = self._engine.history(found.arn)
+        history = await self._engine.history_page(found.arn, 0, EVENTS_SHOWN_MAX)
         machine = self._engine.machines.describe_for_execution(found.arn)
         definition = decode(machine.definition)
         assert isinstance(definition, dict)

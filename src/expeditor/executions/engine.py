@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from expeditor.asl import Execution, ExecutionAborted, ExecutionStatus, HistoryEvent
+from expeditor.asl import Execution, ExecutionAborted, ExecutionStatus, HistoryEvent, HistoryPage
 from expeditor.errors import ServiceError
 from expeditor.executions import arns
 from expeditor.executions.addressing import Startable
@@ -174,6 +174,12 @@ class Engine:
     def history(self, arn: str) -> list[HistoryEvent]:
         """The history of an execution, oldest event first. Raises ExecutionDoesNotExistError, InvalidArnError."""
         return self._records.history(arn)
+
+    async def history_page(self, arn: str, first: int, limit: int, *, newest_first: bool = False) -> HistoryPage:
+        """The history of an execution, of which *limit* events after *first* others keep their data, or fewer of them
+        where they are large. Raises ExecutionDoesNotExistError, InvalidArnError.
+        """
+        return await self._records.history_page(arn, first, limit, newest_first=newest_first)
 
     def send_task_success(self, token: str, output: bytes) -> "asyncio.Future[float]":
         """Ends the task of *token* well with *output*, JSON text.

@@ -1,9 +1,11 @@
 """What is on disk of executions: descriptions, lists, histories."""
 
+import asyncio
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from expeditor.asl import Execution, ExecutionStatus, HistoryEvent
+from expeditor.asl import Execution, ExecutionStatus, HistoryEvent, HistoryPage
 from expeditor.clock import Clock
 from expeditor.executions import arns
 from expeditor.executions.addressing import addressed
@@ -152,12 +154,37 @@ class Records:
         """The history of an execution, by replaying its journal. Raises ExecutionDoesNotExistError."""
         row = self.row(arn)
         history: list[HistoryEvent] = []
+        for _ in self._replay(row, history):
+            pass
+        history.extend(_missing_end(row, history))
+        return history
+
+    async def history_page(self, arn: str, first: int, limit: int, *, newest_first: bool = False) -> HistoryPage:
+        """The history of an execution, of which *limit* events after *first* others have their data, or fewer.
+
+        Other executions go on while it is put together. Raises ExecutionDoesNotExistError.
+        """
+        row = self.row(arn)
+        low, high = first + 1, first + limit
+        if newest_first:
+            total = len(await self._collected(row, HistoryPage(1, 0)))
+            low, high = max(1, total - high + 1), total - first
+        return await self._collected(row, HistoryPage(low, high, newest_first=newest_first))
+
+    async def _collected(self, row: ExecutionRow, page: HistoryPage) -> HistoryPage:
+        for _ in self._replay(row, page):
+            await asyncio.sleep(0)
+        for event in _missing_end(row, page):
+            page.append(event)
+        return page
+
+    def _replay(self, row: ExecutionRow, history: list[HistoryEvent]) -> Iterator[None]:
         try:
-            replay_history(row, executions.journal(self._reader, row.id), self._machines.compiled_for(row), history)
+            journal = executions.journal(self._reader, row.id)
+            yield from replay_history(row, journal, self._machines.compiled_for(row), history)
         except Exception:  # noqa: BLE001
             # The edge of the interpreter: the journal of an execution that it could not follow shows what it can.
-            _log.exception("the journal of %s cannot be replayed to its end", arn)
-        return [*history, *_missing_end(row, history)]
+            _log.exception("the journal of %s cannot be replayed to its end", row.name)
 
     def _chosen(self, arn: str | None) -> tuple[int | None, int | None, str | None]:
         """The state machine's id, and the version or alias, that *arn* names."""

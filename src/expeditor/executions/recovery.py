@@ -1,5 +1,6 @@
 """Executions rebuilt from their journal."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from expeditor.asl import (
@@ -13,12 +14,16 @@ from expeditor.asl import (
     TaskStarted,
     TaskSubmitted,
     advance,
+    begin,
+    go_on,
 )
 from expeditor.executions.arns import execution_arn, given_name, is_express
 from expeditor.executions.journal import decode_event
 from expeditor.executions.running import Running
 from expeditor.integrations import ClosedExecution
 from expeditor.store.executions import ExecutionRow, NewExecution
+
+REPLAYED_AT_ONCE = 50
 
 
 @dataclass(slots=True)
@@ -96,11 +101,19 @@ def rebuild(row: ExecutionRow, journal: list[bytes], machine: Machine) -> Recove
     return recovered
 
 
-def replay_history(row: ExecutionRow, journal: list[bytes], machine: Machine, history: list[HistoryEvent]) -> None:
-    """Appends to *history* all that happened up to the last outcome of *journal*."""
+def replay_history(
+    row: ExecutionRow, journal: list[bytes], machine: Machine, history: list[HistoryEvent]
+) -> Iterator[None]:
+    """Appends to *history* all that happened up to the last outcome of *journal*.
+
+    Pauses now and then, so that the caller may let others go on.
+    """
     execution = Execution.new(context_of(row))
     for event in _events(row, journal):
-        advance(machine, execution, event, history)
+        turn = begin(machine, execution, event, history)
+        while not go_on(turn, REPLAYED_AT_ONCE):
+            yield
+        yield
 
 
 def fresh(row: ExecutionRow, machine: Machine) -> Running:

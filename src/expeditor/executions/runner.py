@@ -16,7 +16,7 @@ from expeditor.asl import (
     ExecutionAborted,
     ExecutionStarted,
     ExecutionStatus,
-    HistoryEvent,
+    HistoryPage,
     ScheduleTask,
     StartTimer,
     TaskFailed,
@@ -186,7 +186,7 @@ class Runner:
         event = underway.event
         try:
             if underway.turn is None:
-                history: list[HistoryEvent] | None = [] if self.logs.follows(running.id) else None
+                history = HistoryPage() if self.logs.follows(running.id) else None
                 underway.turn = begin(running.machine, running.execution, event, history)
             is_over = go_on(underway.turn, WORK_AT_ONCE)
         except Exception:  # noqa: BLE001

@@ -90,3 +90,19 @@ async def test_start_that_is_only_partly_handled_when_the_engine_closes_is_refus
     with pytest.raises(EngineClosedError):
         await slow
     assert not list(world.database.reader.execute("SELECT 1 FROM executions"))
+
+
+async def test_history_of_large_events_comes_in_pages_that_fit_into_memory(world) -> None:
+    copy = {"Type": "Pass", "Parameters": {"kept.$": "$.kept"}}
+    rounds = {"StartAt": "A0", "States": {f"A{n}": {**copy, "Next": f"A{n + 1}"} for n in range(99)}}
+    rounds["States"]["A99"] = {**copy, "End": True}  # type: ignore[index]
+    started = await world.start(await world.machine(rounds), value={"kept": "x" * 250_000})
+
+    for newest_first in (False, True):
+        seen: list[int] = []
+        while len(seen) < 202:
+            history = await world.engine.history_page(started.arn, len(seen), 1_000, newest_first=newest_first)
+            assert len(history) == 202
+            assert 0 < len(history.page) < 80
+            seen += [event.id for event in (history.page[::-1] if newest_first else history.page)]
+        assert seen == sorted(range(1, 203), reverse=newest_first)

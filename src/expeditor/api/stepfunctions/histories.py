@@ -1,18 +1,10 @@
 """GetExecutionHistory."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from expeditor.api.protocol import Answer, Call, Operation, Operations
 from expeditor.api.stepfunctions.arns import check_arn
 from expeditor.api.stepfunctions.pages import items_wanted, number_of, token_of
-from expeditor.asl import HistoryEvent
+from expeditor.asl import HistoryEvent, without_data
 from expeditor.executions import Engine
-
-_EXECUTION_DATA = frozenset(
-    {"input", "inputDetails", "output", "outputDetails", "assignedVariables", "assignedVariablesDetails", "parameters"}
-)
-"""What an event's details leave out unless data is asked for."""
 
 
 class HistoryOperations:
@@ -27,30 +19,24 @@ class HistoryOperations:
 
     async def _get(self, call: Call) -> Answer:
         params = call.params
-        events = self._engine.history(check_arn(params["executionArn"], "execution"))
-        if params.get("reverseOrder"):
-            events.reverse()
+        arn, newest_first = check_arn(params["executionArn"], "execution"), bool(params.get("reverseOrder"))
         first, wanted = number_of(params) or 0, items_wanted(params)
-        after = first + wanted
-        with_data = params.get("includeExecutionData", True)
+        history = await self._engine.history_page(arn, first, wanted, newest_first=newest_first)
+        events = history.page[::-1] if newest_first else history.page
+        after = first + len(events)
+        if not params.get("includeExecutionData", True):
+            events = [without_data(event) for event in events]
         return {
-            "events": [_shown(event, with_data=with_data) for event in events[first:after]],
-            "nextToken": token_of(after) if after < len(events) else None,
+            "events": [_shown(event) for event in events],
+            "nextToken": token_of(after) if after < len(history) else None,
         }
 
 
-def _shown(event: HistoryEvent, *, with_data: bool) -> Answer:
-    details: Mapping[str, Any] = event.details
-    if not with_data:
-        details = {name: _without_data(detail) for name, detail in details.items()}
+def _shown(event: HistoryEvent) -> Answer:
     return {
         "timestamp": event.at,
         "type": event.type,
         "id": event.id,
         "previousEventId": event.previous_event_id,
-        **details,
+        **event.details,
     }
-
-
-def _without_data(detail: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in detail.items() if name not in _EXECUTION_DATA}
