@@ -18,6 +18,9 @@ DEPTH_MAX = 200
 """Objects and arrays inside each other; each Parallel or Map takes four."""
 
 STATES_MAX = 10_000
+EXPRESSIONS_MAX = 10_000
+"""Paths, calls of intrinsic functions and JSONata expressions, so that compiling takes well under a second."""
+
 NAME_CHARACTERS_MAX = 80
 
 
@@ -56,7 +59,21 @@ def _parsed(text: str) -> dict[str, JSONValue]:
         raise _refused("The definition must be a JSON object")
     if _is_deeper_than(raw, DEPTH_MAX):
         raise _refused(f"The definition is nested deeper than {DEPTH_MAX} levels")
+    if _expressions(raw) > EXPRESSIONS_MAX:
+        raise _refused(f"The definition has more than {EXPRESSIONS_MAX} expressions")
     return raw
+
+
+def _expressions(raw: JSONValue) -> int:
+    """How many strings of a definition may be expressions."""
+    count, pending = 0, [raw]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, str):
+            count += one.startswith(("$", "{%", "States."))
+        elif isinstance(one, dict | list):
+            pending.extend(one.values() if isinstance(one, dict) else one)
+    return count
 
 
 def _refused(message: str) -> DefinitionError:

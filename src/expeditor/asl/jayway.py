@@ -14,6 +14,10 @@ VISITS_MAX = 400_000
 """Most values one evaluation may look at, well under a second's work."""
 
 
+VISITS_TOGETHER_MAX = 1_000_000
+"""The same for all paths of one state, about half a second's work."""
+
+
 class NoResultError(Exception):
     """A definite query found nothing; the text is Jayway's message."""
 
@@ -27,25 +31,27 @@ class NotAnArrayError(NoResultError):
 
 
 class TooCostlyError(Exception):
-    """An evaluation looked at more than ``VISITS_MAX`` values."""
+    """An evaluation looked at more values than it may."""
 
     def __init__(self) -> None:
-        super().__init__(f"the path visits more than {VISITS_MAX} values")
+        super().__init__(
+            f"the path visits more than {VISITS_MAX} values, or those of its state more than {VISITS_TOGETHER_MAX}"
+        )
 
 
 class Walk:
-    """One evaluation: the document and what is left of its budget."""
+    """One evaluation: the document and the visits that are left."""
 
-    __slots__ = ("_left", "root")
+    __slots__ = ("left", "root")
 
-    def __init__(self, root: JSONValue) -> None:
+    def __init__(self, root: JSONValue, left: int = VISITS_MAX) -> None:
         self.root = root
-        self._left = VISITS_MAX
+        self.left = left
 
     def spend(self, visits: int = 1) -> None:
         """Takes *visits* off the budget. Raises TooCostlyError."""
-        self._left -= visits
-        if self._left < 0:
+        self.left -= visits
+        if self.left < 0:
             raise TooCostlyError
 
 

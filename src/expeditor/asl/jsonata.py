@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from operator import attrgetter
 from typing import Any, Final
 
@@ -36,6 +37,20 @@ what has costly steps. AWS allows a second, but here other executions wait. Leve
 and two more for what stands around an expression here.
 """
 
+FULL_SHARES = 4
+SECONDS_MIN = 0.05
+
+
+@cache
+def _limits(shared_by: int) -> Mapping[str, Any]:
+    """What each of so many expressions may use, so that all of a template together are bounded too."""
+    if shared_by <= FULL_SHARES:
+        return LIMITS
+    share = FULL_SHARES / shared_by
+    steps, seconds = int(LIMITS["max_steps"] * share), max(SECONDS_MIN, LIMITS["timeout"] * share)
+    return {**LIMITS, "max_steps": steps, "timeout": seconds}
+
+
 _BINDINGS: Final[dict[str, Any]] = {"eval": None}
 """AWS disables ``$eval``."""
 
@@ -59,17 +74,23 @@ def is_jsonata(text: str) -> bool:
     return text.startswith("{%") and text.endswith("%}") and len(text) >= 4
 
 
+def is_computing(text: str) -> bool:
+    """Whether a string is an expression that does more than read a member."""
+    return is_jsonata(text) and _MEMBERS.fullmatch(strip_marks(text)) is None
+
+
 def strip_marks(text: str) -> str:
     """*text* without ``{%`` and ``%}``."""
     return (text[2:-2] if is_jsonata(text) else text).strip()
 
 
-def compile_jsonata(text: str, *, field: str = "Output", expected: str | None = None) -> Expression:
+def compile_jsonata(text: str, *, field: str = "Output", expected: str | None = None, shared_by: int = 1) -> Expression:
     """The value of the expression *text*, with or without ``{% %}``.
 
     Args:
         field: the field it stands in, as failures name it, such as ``Output/total``.
         expected: the JSON type the result must have, such as ``array``; None for any.
+        shared_by: how many expressions of one template share the limits; up to ``FULL_SHARES`` have them whole.
 
     Raises:
         JsonataSyntaxError: not JSONata.
@@ -79,7 +100,7 @@ def compile_jsonata(text: str, *, field: str = "Output", expected: str | None = 
     """
     source = strip_marks(text)
     _check(source)
-    evaluate = _member_reader(source) or _Evaluation(source)
+    evaluate = _member_reader(source, shared_by) or _Evaluation(source, shared_by)
 
     def checked(scope: Scope) -> JSONValue:
         try:
@@ -155,7 +176,7 @@ _STATES_FIELDS: Final = {"input": "input", "context": "context", "result": "resu
 _RESERVED_NAMES: Final = frozenset({"and", "or", "in", "true", "false", "null"})
 
 
-def _member_reader(source: str) -> Lookup | None:
+def _member_reader(source: str, shared_by: int) -> Lookup | None:
     """A reader for ``$states.input.a`` and ``$name.a``, which are most expressions: it neither converts nor copies.
 
     Through anything but objects it goes the long way, as JSONata maps over arrays.
@@ -166,7 +187,7 @@ def _member_reader(source: str) -> Lookup | None:
     keys = tuple(match[2].split(".")[1:])
     if _RESERVED_NAMES & set(keys):
         return None
-    general = _Evaluation(source)
+    general = _Evaluation(source, shared_by)
     if match[1] != "states":
         return _reader(attrgetter("variables"), (match[1], *keys), general)
     if keys and keys[0] in _STATES_FIELDS:
@@ -204,7 +225,8 @@ class _Evaluation:
     The object around the expression tells null from nothing.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, shared_by: int) -> None:
+        self._limits = _limits(shared_by)
         names = set(_NAME.findall(source))
         variables = names - BUILT_IN - {"states"}
         bound = "".join(f"${name} := $$.variables.`{name}`; " for name in sorted(variables))
@@ -216,7 +238,7 @@ class _Evaluation:
         current_draws.set(scope.draws)
         document = {"states": _states(scope), "variables": scope.variables}
         try:
-            found = self._expression.evaluate(document, _BINDINGS, now=round(scope.at * 1000), **LIMITS)
+            found = self._expression.evaluate(document, _BINDINGS, now=round(scope.at * 1000), **self._limits)
         except jlens.JlensError as error:
             limit = _LIMIT_MESSAGES.get(error.code)
             raise _FailedError(*((error.code, str(error)) if limit is None else (None, limit))) from error

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias, cast
 
 from expeditor.asl.cursor import Cursor, PathSyntaxError
-from expeditor.asl.jayway import BeyondEndError, NoResultError, Query, TooCostlyError
+from expeditor.asl.jayway import VISITS_MAX, BeyondEndError, NoResultError, Query, TooCostlyError, Walk
 from expeditor.asl.jayway_parser import parse, parse_prefix, parse_steps
 from expeditor.asl.safe_regex import RegexTimeoutError
 from expeditor.asl.scope import MISSING, EvaluationError, Expression, Lookup, Missing, Scope, Selected
@@ -146,12 +146,16 @@ def _reason(path: _Path, scope: Scope) -> NoResultError:
 
 def _query_reader(path: _Path, missing: OnMissing) -> Lookup:
     def read(scope: Scope) -> Selected:
+        document, allowed = path.root(scope), min(VISITS_MAX, scope.visits_left)
+        walk = Walk(document, allowed)
         try:
-            return path.query.find(path.root(scope))
+            return path.query.find_from(document, walk)
         except NoResultError as error:
             return missing(scope, error)
         except (TooCostlyError, RegexTimeoutError) as error:
             raise EvaluationError("States.Runtime", f"Invalid path '{path.text}' : {error}") from error
+        finally:
+            scope.visits_left -= allowed - walk.left
 
     return read
 

@@ -1,16 +1,19 @@
 """Payload templates: JSON with paths, intrinsic functions or JSONata inside; static parts are shared, not rebuilt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from expeditor.asl.intrinsics import compile_intrinsic
-from expeditor.asl.jsonata import compile_jsonata, is_jsonata
+from expeditor.asl.jsonata import compile_jsonata, is_computing, is_jsonata
 from expeditor.asl.paths import compile_path
 from expeditor.asl.scope import Expression, Scope
 from expeditor.payloads import JSONValue
 
 DEPTH_MAX = 100
 """Deepest nesting of a template."""
+
+EXPRESSIONS_MAX = 1_000
+"""Most expressions in one template; they are evaluated in one go."""
 
 
 class TemplateError(ValueError):
@@ -42,6 +45,7 @@ def compile_template(value: JSONValue) -> Expression:
     Raises:
         TemplateError: a ``.$`` key without a path or intrinsic function, or too deep a template.
     """
+    _check_count(sum(key.endswith(".$") for key, _ in _strings(value)))
     return _whole(value, _path_node(value, "", 0))
 
 
@@ -54,7 +58,27 @@ def compile_jsonata_template(value: JSONValue, *, field: str = "Output") -> Expr
     Raises:
         TemplateError: an expression is not JSONata, or too deep a template.
     """
-    return _whole(value, _jsonata_node(value, "", 0, field))
+    texts = [text for _, text in _strings(value) if is_jsonata(text)]
+    _check_count(len(texts))
+    return _whole(value, _jsonata_node(value, "", 0, field, sum(map(is_computing, texts))))
+
+
+def _check_count(expressions: int) -> None:
+    if expressions > EXPRESSIONS_MAX:
+        raise TemplateError("", f"{expressions} expressions, more than {EXPRESSIONS_MAX} in one template")
+
+
+def _strings(value: JSONValue) -> Iterator[tuple[str, str]]:
+    """All strings inside *value*, each behind its key, or behind nothing where it has none."""
+    pending: list[tuple[str, JSONValue]] = [("", value)]
+    while pending:
+        key, one = pending.pop()
+        if isinstance(one, str):
+            yield key, one
+        elif isinstance(one, dict):
+            pending.extend(one.items())
+        elif isinstance(one, list):
+            pending.extend(("", item) for item in one)
 
 
 _Node: TypeAlias = Expression | None
@@ -83,20 +107,20 @@ def _path_member(key: str, value: JSONValue, pointer: str, depth: int) -> tuple[
     return key[:-2], None, _compiled(pointer, lambda: compile_path_or_intrinsic(value, field=key))
 
 
-def _jsonata_node(value: JSONValue, pointer: str, depth: int, field: str) -> _Node:
+def _jsonata_node(value: JSONValue, pointer: str, depth: int, field: str, shared_by: int) -> _Node:
     _check_depth(pointer, depth)
     if isinstance(value, str):
         if not is_jsonata(value):
             return None
-        return _compiled(pointer, lambda: compile_jsonata(value, field=field))
+        return _compiled(pointer, lambda: compile_jsonata(value, field=field, shared_by=shared_by))
     if isinstance(value, dict):
         return _object([
-            (key, member, _jsonata_node(member, f"{pointer}/{key}", depth + 1, f"{field}/{key}"))
+            (key, member, _jsonata_node(member, f"{pointer}/{key}", depth + 1, f"{field}/{key}", shared_by))
             for key, member in value.items()
         ])  # fmt: skip
     if isinstance(value, list):
         nodes = [
-            _jsonata_node(item, f"{pointer}/{index}", depth + 1, f"{field}[{index}]")
+            _jsonata_node(item, f"{pointer}/{index}", depth + 1, f"{field}[{index}]", shared_by)
             for index, item in enumerate(value)
         ]
         return _array(value, nodes)

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from expeditor.asl.jayway import VISITS_TOGETHER_MAX
 from expeditor.ids import Draws
 from expeditor.payloads import JSONValue
 
@@ -48,6 +49,7 @@ class Scope(msgspec.Struct):
         at: the instant of the event being handled, for ``$now()`` and ``$millis()``.
         result: ``$states.result``, where the state has one.
         error_output: ``$states.errorOutput``, inside a catcher.
+        visits_left: values that its paths may still look at, together.
     """
 
     input: JSONValue
@@ -57,6 +59,7 @@ class Scope(msgspec.Struct):
     at: float
     result: Selected = MISSING
     error_output: Selected = MISSING
+    visits_left: int = VISITS_TOGETHER_MAX
 
 
 Expression: TypeAlias = Callable[[Scope], JSONValue]

@@ -94,6 +94,22 @@ REFUSED = {
         machine_of(A={**PASS, "Parameters": json.loads('{"a":' * 150 + "1" + "}" * 150)}),
         "nested more than 100 deep",
     ),
+    "paths without end": (
+        machine_of(**{f"S{n}": {**PASS, "Parameters": {f"x{m}.$": "$.a" for m in range(500)}} for n in range(21)}),
+        "more than 10000 expressions",
+    ),
+    "JSONata without end": (
+        machine_of(A=jsonata([f"{{% {n} + 1 %}}" for n in range(10_001)])),
+        "more than 10000 expressions",
+    ),
+    "a template of paths": (
+        machine_of(A={**PASS, "Parameters": {f"x{n}.$": "$..a" for n in range(1_001)}}),
+        "1001 expressions, more than 1000 in one template",
+    ),
+    "a template of JSONata": (
+        machine_of(A=jsonata([f"{{% {n} + 1 %}}" for n in range(1_001)])),
+        "1001 expressions, more than 1000 in one template",
+    ),
     "long JSONata": (expression("(" * 50_000 + "1" + ")" * 50_000), "longer than 100000 characters"),
     "JSONata in JSONata": (expression("[" * 40_000 + "1" + "]" * 40_000), "nested too deeply"),
     "signs": (expression("-" * 90_000 + "1"), "nested too deeply"),
@@ -266,3 +282,24 @@ def test_nine_thousand_branches_fit_into_the_quota() -> None:
     execution = ended(machine_of(A={"Type": "Parallel", "Branches": branches, "End": True}))
 
     assert execution.status is ExecutionStatus.SUCCEEDED
+
+
+def test_paths_of_a_state_together_look_at_no_more_than_they_may() -> None:
+    deep = {"a": [{"b": {"c": index}} for index in range(7_000)]}
+    lengths = {f"x{index}.$": "States.ArrayLength($..c)" for index in range(900)}
+
+    few = ended(machine_of(A={**PASS, "Parameters": dict(list(lengths.items())[:5])}), deep)
+    many = ended(machine_of(A={**PASS, "Parameters": lengths}), deep)
+
+    assert few.status is ExecutionStatus.SUCCEEDED
+    assert (many.status, many.error) == (ExecutionStatus.FAILED, "States.Runtime")
+
+
+def test_expressions_of_a_template_share_its_limits() -> None:
+    sums = [f"{{% $sum($map([1..8000], function($n) {{ $n + {index} }})) %}}" for index in range(400)]
+
+    few, many = ended(machine_of(A=jsonata(sums[:3]))), ended(machine_of(A=jsonata(sums)))
+
+    assert few.status is ExecutionStatus.SUCCEEDED
+    assert (many.status, many.error) == (ExecutionStatus.FAILED, "States.QueryEvaluationError")
+    assert "Check for infinite loop" in (many.cause or "")
