@@ -120,6 +120,12 @@ def paced(items: Sequence[str], rate: float) -> Iterable[str]:
         yield item
 
 
+def noted(action: str, subject: str, reason: str, actor: str | None, detail: str | None = None) -> None:
+    """Records in the audit log what was done elsewhere than on an order."""
+    body = {"actor": actor_of(actor), "reason": reason, "action": action, "subject": subject}
+    shop_operator().post("audit", body | ({"detail": detail} if detail else {}))
+
+
 def _one(client: HttpClient, order_id: str, path: str, body: Mapping[str, object]) -> dict[str, Any]:
     status, answer = client.exchange("POST", f"orders/{order_id}/{path}", body)
     if status < 400:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from expeditor.cli.acting import actor_of, who_options
+from expeditor.cli.acting import noted, who_options
 from expeditor.cli.clients import shop_operator
 from expeditor.cli.output import output_option, say, show_rows
 from expeditor.cli.releasing import flag_store
@@ -45,8 +45,7 @@ def note(action: str, subject: str, detail: str | None, reason: str, actor: str 
     Example:
       expeditor audit note restart payments-provider --reason "they asked for it"
     """
-    body = {"actor": actor_of(actor), "reason": reason, "action": action, "subject": subject}
-    shop_operator().post("audit", body | ({"detail": detail} if detail else {}))
+    noted(action, subject, reason, actor, detail)
     say(f"noted: {action} {subject}")
 
 

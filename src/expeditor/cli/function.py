@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from expeditor.cli.acting import noted, who_options
 from expeditor.cli.clients import aws, operator, told_plainly
 from expeditor.cli.output import CommandError, Format, output_option, say, show, show_rows
 
@@ -111,3 +112,28 @@ def read_argument(text: str) -> str:
             return file.read()
     except OSError as error:
         raise CommandError(f"cannot read {text[1:]}: {error.strerror}") from error
+
+
+@command.command()
+@click.argument("name")
+@who_options
+def pause(name: str, reason: str, actor: str | None) -> None:
+    """Let no further invocation of a function begin: its reserved concurrency becomes 0, on the node as on AWS.
+
+    Invocations under way go on. State machines retry as their definition says; messages wait.
+    """
+    with told_plainly():
+        aws("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    noted("pause", f"function/{name}", reason, actor)
+    say(f"{name} is paused; `expeditor function resume {name}` lets it go on")
+
+
+@command.command()
+@click.argument("name")
+@who_options
+def resume(name: str, reason: str, actor: str | None) -> None:
+    """Let a paused function be invoked again."""
+    with told_plainly():
+        aws("lambda").delete_function_concurrency(FunctionName=name)
+    noted("resume", f"function/{name}", reason, actor)
+    say(f"{name} may be invoked again")

@@ -16,6 +16,7 @@ from expeditor.functions.catalogue import Surroundings, failed
 from expeditor.functions.events import Event, EventQueue, EventSettings
 from expeditor.functions.loading import Loader, LoadSettings
 from expeditor.functions.logs import FunctionLogs, LogRecord
+from expeditor.functions.pauses import Pauses
 from expeditor.functions.pool import Pool, PoolSettings, PoolStatus
 from expeditor.functions.processes import Program, Zygote
 from expeditor.functions.publishing import VersionCatalogue
@@ -59,10 +60,14 @@ class Functions(VersionCatalogue, AliasCatalogue):
     """Functions of one node: their catalogue, and invocations on warm worker processes.
 
     All futures belong to the event loop that called ``open``.
+
+    Attributes:
+        pauses: which functions are not to be invoked for now.
     """
 
     def __init__(self, surroundings: Surroundings, home: Path, settings: FunctionsSettings) -> None:
         super().__init__(surroundings, self._function_changed)
+        self.pauses = Pauses(surroundings, self._function_changed)
         self._settings = settings
         self._clock = surroundings.clock
         self._ids = surroundings.ids
@@ -188,6 +193,8 @@ class Functions(VersionCatalogue, AliasCatalogue):
 
     def _find_route(self, function: str, qualifier: str | None) -> Route[Pool]:
         name, named = arns.parse(function, qualifier)
+        if self.pauses.is_paused(name):
+            raise refusals.function_paused(name)
         version = named or LATEST
         arn = arns.function_arn(name, named)
         if arns.is_version(version):

@@ -57,6 +57,11 @@ class ServiceUnavailableError(ServiceError):
     code = "ServiceException"
 
 
+def function_paused(name: str) -> TooManyRequestsError:
+    """The refusal of an invocation while the function is paused."""
+    return TooManyRequestsError(f"Rate Exceeded: {name} is paused (its reserved concurrency is 0); resume it to go on")
+
+
 def function_not_found(arn: str) -> ResourceNotFoundError:
     """In Lambda's words."""
     return ResourceNotFoundError(f"Function not found: {arn}")

@@ -119,6 +119,22 @@ def delete_function(connection: apsw.Connection, name: str) -> None:
     connection.execute("DELETE FROM function_versions WHERE name = ?", (name,))
     connection.execute("DELETE FROM function_aliases WHERE name = ?", (name,))
     connection.execute("DELETE FROM function_events WHERE name = ?", (name,))
+    delete_pause(connection, name)
+
+
+def put_pause(connection: apsw.Connection, name: str, paused_at: float) -> None:
+    """Notes that a function is paused; nothing happens if it is already."""
+    connection.execute("INSERT OR IGNORE INTO function_pauses VALUES (?, ?)", (name, paused_at))
+
+
+def delete_pause(connection: apsw.Connection, name: str) -> None:
+    """Ends a function's pause, if there is one."""
+    connection.execute("DELETE FROM function_pauses WHERE name = ?", (name,))
+
+
+def is_paused(connection: apsw.Connection, name: str) -> bool:
+    """Whether a function is paused."""
+    return connection.execute("SELECT 1 FROM function_pauses WHERE name = ?", (name,)).fetchone() is not None
 
 
 def put_alias(connection: apsw.Connection, row: AliasRow, moved_at: float) -> None:

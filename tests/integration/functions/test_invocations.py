@@ -350,3 +350,29 @@ async def test_child_that_a_crashed_handler_left_is_killed(region: Any) -> None:
     await region.functions.close()
 
     assert not Path(f"/proc/{worker}").exists()
+
+
+async def test_paused_function_throttles_until_it_is_resumed(region: Any) -> None:
+    await region.deploy("handlers.echo")
+    await region.invoke()
+
+    await region.functions.pauses.pause("fn")
+
+    with pytest.raises(refusals.TooManyRequestsError, match="paused"):
+        await region.invoke()
+    await region.functions.pauses.resume("fn")
+    assert (await region.invoke()).function_error is None
+
+
+async def test_unknown_function_is_not_paused(region: Any) -> None:
+    with pytest.raises(refusals.ResourceNotFoundError):
+        await region.functions.pauses.pause("nobody")
+
+
+async def test_pause_ends_with_its_function(region: Any) -> None:
+    await region.deploy("handlers.echo")
+    await region.functions.pauses.pause("fn")
+
+    await region.functions.delete_function("fn")
+
+    assert not region.functions.pauses.is_paused("fn")

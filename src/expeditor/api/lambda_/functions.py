@@ -36,6 +36,8 @@ class FunctionOperations:
             "GetFunctionConfiguration": Operation(self._get_configuration),
             "GetFunctionCodeSigningConfig": Operation(self._get_code_signing),
             "GetFunctionConcurrency": Operation(self._get_concurrency),
+            "PutFunctionConcurrency": Operation(self._put_concurrency, missing="numbers other than 0, which pauses"),
+            "DeleteFunctionConcurrency": Operation(self._delete_concurrency),
             "ListFunctions": Operation(self._list, missing="`MasterRegion`"),
             "UpdateFunctionCode": Operation(
                 self._update_code, missing=f"{_ZIP_ONLY}", body_bytes_max=CODE_BODY_BYTES_MAX
@@ -78,8 +80,21 @@ class FunctionOperations:
         return {"FunctionName": version.name}
 
     async def _get_concurrency(self, call: Call) -> Answer:
-        """No function has reserved concurrency."""
-        self._find(call.params)
+        """0 for a paused function; no other function has reserved concurrency."""
+        version, _ = self._find(call.params)
+        return {"ReservedConcurrentExecutions": 0} if self._functions.pauses.is_paused(version.name) else {}
+
+    async def _put_concurrency(self, call: Call) -> Answer:
+        """0 pauses a function, as it does on AWS: every invocation is throttled."""
+        if call.params["ReservedConcurrentExecutions"] != 0:
+            raise UnsupportedParameterError("ReservedConcurrentExecutions")
+        name, _ = parse(call.params["FunctionName"])
+        await self._functions.pauses.pause(name)
+        return {"ReservedConcurrentExecutions": 0}
+
+    async def _delete_concurrency(self, call: Call) -> Answer:
+        name, _ = parse(call.params["FunctionName"])
+        await self._functions.pauses.resume(name)
         return {}
 
     async def _list(self, call: Call) -> Answer:
