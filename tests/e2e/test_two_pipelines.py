@@ -1,10 +1,12 @@
 """Two pipelines, one owner: the jobs carry orders alone, orders change sides by hand, functions pause, books agree."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from .running import RunningNode
+from .running import RunningNode, running_node
+from .test_release_story import MORE_BLOCKED, V11, application
 
 pytestmark = pytest.mark.e2e
 
@@ -94,3 +96,28 @@ def test_the_books_agree_and_a_stopped_execution_is_found_and_mended(node: Runni
     assert mended.returncode == 0, mended.stdout
     assert [row for row in again if row["order_id"] == order_id] == []
     assert node.request("GET", f"/orders/{order_id}").body["pipeline"] == "legacy"
+
+
+def test_a_release_is_drained_and_says_when_it_is_empty(tmp_path: Path) -> None:
+    """On a node of its own, as releases stay for ever."""
+    with running_node(tmp_path / "home") as node:
+        better = application(tmp_path / "better", MORE_BLOCKED)
+        for words in (
+            ("release", "create", "--template", better, "--version", "v1.1.0"),
+            ("release", "shift", "v1.1.0", "--to", "100%"),
+        ):
+            done = node.command(*map(str, words))
+            assert done.returncode == 0, done.stderr
+        order_id = ordered_by(node, "review-on-the-new-one")
+        while node.request("GET", f"/orders/{order_id}").body["status"] != "in_review":
+            node.rested(order_id, 1)
+
+        busy = node.command("release", "drain", "v1.1.0", "--reason", "superseded", "-o", "json")
+        new = node.rested(ordered_by(node, "u-afterwards"))
+        node.command("order", "hand-over", "--release", V11, "--to", "legacy", "--reason", "it has to be empty")
+        empty = node.command("release", "drain", "v1.1.0", "--wait", "30", "--reason", "superseded", "-o", "json")
+
+        assert (busy.returncode, json.loads(busy.stdout)["waiting_orders"]) == (6, 1), busy.stderr
+        assert new["release"] == "order-processing-v1.0.0"
+        assert (empty.returncode, json.loads(empty.stdout)["waiting_orders"]) == (0, 0), empty.stderr
+        assert rows_of(node, "audit", "list", "--subject", f"release/{V11}")[0]["action"] == "drain"

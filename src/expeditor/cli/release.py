@@ -10,6 +10,7 @@ import click
 
 from expeditor.cli.clients import aws
 from expeditor.cli.output import CommandError, ExitCode, Format, output_option, say, show, show_rows
+from expeditor.cli.release_drain import drain
 from expeditor.cli.releasing import (
     Instant,
     Share,
@@ -54,6 +55,9 @@ def command() -> None:
 
     Names are whole (order-processing-v1.1.0) or a version alone (v1.1.0).
     """
+
+
+command.add_command(drain)
 
 
 @command.command()

@@ -111,6 +111,11 @@ def traffic() -> Traffic:
     return Traffic(flag_store(), catalogue())
 
 
+def actor_named(name: str | None, reason: str) -> Author:
+    """*name*, now; without a name the one who runs this command."""
+    return author(reason) if name is None else Author(name, SystemClock().now(), reason)
+
+
 def author(reason: str = "") -> Author:
     """The one who runs this command, now; ``EXPEDITOR_ACTOR`` says it for jobs."""
     return Author(os.environ.get("EXPEDITOR_ACTOR") or getpass.getuser(), SystemClock().now(), reason)

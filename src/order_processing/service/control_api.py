@@ -1,12 +1,14 @@
 """``/operator``: what operators do to orders by hand; every act names who does it and why, and is audited."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import msgspec
 
 from order_processing.domain import Act, Order, OrderStatus, Pipeline
+from order_processing.gateways import ExecutionRegister, ExecutionsUnreachableError
 from order_processing.operations import (
     Services,
     StuckFilter,
@@ -30,6 +32,8 @@ from order_processing.service.operator_api import OrderRow, chosen, number, row_
 from order_processing.service.operators import Operators
 from order_processing.service.problems import Problem, field_problem
 from order_processing.service.router import Request, Route
+
+_log = logging.getLogger(__name__)
 
 LIMIT_USUAL = 100
 LIMIT_MAX = 1_000
@@ -93,12 +97,16 @@ class ControlApi:
     """Handlers; every one of them asks for ``Authorization: Bearer TOKEN`` first.
 
     Args:
+        executions: where those that an act has fenced off are stopped.
         wake: tells the relay that there may be something to publish.
     """
 
-    def __init__(self, services: Services, operators: Operators, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, services: Services, operators: Operators, executions: ExecutionRegister, wake: Callable[[], None]
+    ) -> None:
         self._services = services
         self._operators = operators
+        self._executions = executions
         self._wake = wake
         self._encode = msgspec.json.Encoder().encode
 
@@ -171,10 +179,21 @@ class ControlApi:
     async def _act(self, request: Request, name: str) -> Reply:
         """Carries an act of ``ACTS`` out and answers with the order as it is then."""
         self._operators.demand_token(request)
-        perform, required, optional = ACTS[name]
+        carry_out, required, optional = ACTS[name]
         fields = await json_texts(request, ("actor", "reason", *required), optional)
         act = Act(fields["actor"], fields["reason"])
         order_id = request.parameters["order_id"]
-        order = await told(lambda: perform(self._services, order_id, act, fields))
+        order = await told(lambda: self._carried_out(carry_out, order_id, act, fields))
         self._wake()
         return Reply(200, self._encode(row_of(order)), JSON)
+
+    def _carried_out(self, carry_out: Perform, order_id: str, act: Act, fields: Fields) -> Order:
+        """Does the act, and stops the execution that it has fenced off, which may wait for a person for an hour yet."""
+        before = self._services.store.order(order_id)
+        order = carry_out(self._services, order_id, act, fields)
+        if before is not None and before.owner.execution not in ("", order.owner.execution):
+            try:
+                self._executions.stop(before.owner.release, before.owner.execution, act.reason)
+            except ExecutionsUnreachableError as error:
+                _log.warning("%s; the order is fenced all the same", error)
+        return order

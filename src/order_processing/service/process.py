@@ -79,13 +79,14 @@ def assemble(
     operators = Operators(settings.operator_token_file.read_bytes(), seal, services.clock)
     operator = OperatorApi(services, operators)
     desks = open_desks(services, settings, pages, operators, callbacks or StepFunctionsCallbacks())
+    executions = StepFunctionsExecutions(settings.machine_arn)
     router = Router(
         (
             *api_routes(*rooms, desks.vouchers),
             *page_routes(*rooms, wallet),
             *operator_routes(operator),
-            *ControlApi(services, operators, relay.wake).routes,
-            *ReconcileApi(services, operators, StepFunctionsExecutions(settings.machine_arn)).routes,
+            *ControlApi(services, operators, executions, relay.wake).routes,
+            *ReconcileApi(services, operators, executions).routes,
             *PaymentsApi(services, operators).routes,
             *WebhookApi(services, settings.stripe_secret_file).routes,
             *desks.routes,
