@@ -1,11 +1,20 @@
 """What operators do to orders through the API: each act audited, refusals told, nothing without the token."""
 
+from dataclasses import replace
+
 import pytest
 
 from order_processing.domain import OrderStatus, Pipeline
+from order_processing.gateways import ExecutionsUnreachableError
 from order_processing.operations import claim, quarantine, start_processing, take_over
+from order_processing.service.app import OrderServiceApp
+from order_processing.service.control_api import ControlApi
+from order_processing.service.http import Reply
+from order_processing.service.operators import Operators
+from order_processing.service.router import Router
+from order_processing.service.sessions import Seal
 
-from .asking import Answer
+from .asking import Answer, Asking
 from .conftest import Shop
 from .test_operator import token
 
@@ -137,3 +146,36 @@ async def test_an_order_somebody_works_on_is_redriven_all_the_same(shop: Shop) -
     answer = await acted(shop, order_id, "redrive")
 
     assert (answer.status, answer.json["status"]) == (200, OrderStatus.RECEIVED.value)
+
+
+class Register:
+    """Executions that can be stopped, or not even asked about."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.stopped: list[str] = []
+        self._away = away
+
+    def status(self, release: str, execution: str) -> str:
+        return "RUNNING"
+
+    def stop(self, release: str, execution: str, cause: str) -> None:
+        if self._away:
+            raise ExecutionsUnreachableError("a test")
+        self.stopped.append(f"{release}/{execution}: {cause}")
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_the_execution_that_was_fenced_off_is_stopped_if_it_can_be(shop: Shop, away: bool) -> None:
+    order_id = await placed(shop)
+    assert claim(replace(shop.services, current_release="order-processing-v1.0.0"), order_id) is not None
+    register = Register(away=away)
+    operators = Operators(token(shop).removeprefix("Bearer ").encode(), Seal(lambda: b"s" * 32, "operator"), shop.clock)
+    api = ControlApi(shop.services, operators, register, lambda: None)
+    asking = Asking(OrderServiceApp(Router(api.routes), frozenset(), lambda _: Reply(500, b"")))
+
+    answer = await asking.post(
+        f"/operator/orders/{order_id}/hand-over", {**WHO, "to": "legacy"}, authorization=token(shop)
+    )
+
+    assert (answer.status, answer.json["pipeline"]) == (200, "legacy")
+    assert register.stopped == ([] if away else [f"order-processing-v1.0.0/{order_id}: {WHO['reason']}"])
