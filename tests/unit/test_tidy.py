@@ -37,7 +37,9 @@ CLOCKS_AND_DRAWS = {
     "os.urandom",
 }
 SEAMS = {"clock.py", "ids.py"}
-SQL = re.compile(r"^\s*(SELECT\s.+\sFROM|INSERT\s+(OR\s+\w+\s+)?INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+TABLE)\b", re.S)
+SQL = re.compile(
+    r"^\s*(SELECT\s.+\sFROM|INSERT\s+(OR\s+\w+\s+)?INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+TABLE)\b", re.S
+)
 SQL_ROOMS = {"store", "stores"}
 OWN_MEMORY = {"sandbox_ledger.py", "stripe_ledger.py"}
 """The payments sandbox and the stand-in for Stripe are somebody else's systems, so their SQL is their own."""
@@ -124,7 +126,11 @@ def test_rooms_are_entered_by_their_door() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
                 package, *inside = node.module.split(".")
-                if package in {"expeditor", "order_processing"} and len(inside) > 1 and inside[0] not in {room, "store"}:
+                if (
+                    package in {"expeditor", "order_processing"}
+                    and len(inside) > 1
+                    and inside[0] not in {room, "store"}
+                ):
                     rows.append(f"{path}:{node.lineno} from {node.module}")
     found(rows)
 
@@ -157,9 +163,9 @@ def test_public_names_say_what_they_are() -> None:
         if not ast.get_docstring(tree):
             rows.append(f"{path}: module")
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                if not node.name.startswith("_") and not ast.get_docstring(node):
-                    rows.append(f"{path}:{node.lineno} {node.name}")
+            is_named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            if is_named and not node.name.startswith("_") and not ast.get_docstring(node):
+                rows.append(f"{path}:{node.lineno} {node.name}")
     found(rows)
 
 
