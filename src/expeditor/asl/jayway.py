@@ -14,7 +14,7 @@ VISITS_MAX = 400_000
 """Most values one evaluation may look at, well under a second's work."""
 
 
-VISITS_TOGETHER_MAX = 1_000_000
+VISITS_TOGETHER_MAX = 500_000
 """The same for all paths of one state, about half a second's work."""
 
 

@@ -1,6 +1,5 @@
 """JSONata with Step Functions' additions, limits and wording."""
 
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -269,13 +268,10 @@ def test_evaluation_may_hold_so_much() -> None:
         "$reduce([1..130000], function($a, $b){ $append($a, $b) })",
     ],
 )
-def test_a_hostile_expression_fails_within_a_second(text: str) -> None:
+def test_a_hostile_expression_is_stopped(text: str) -> None:
     expression = compile_jsonata(text)
-    started = time.perf_counter()
 
     assert failure(expression, scope()).error == "States.QueryEvaluationError"
-
-    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize(
