@@ -10,22 +10,25 @@ from typing import Any
 
 import apsw
 
-from bench import engine, whole_way
+from bench import engine, interpreter, whole_way
 
 RESULTS = Path(__file__).parent / "results.json"
 
 
 def main() -> None:
-    """Measures engine and whole way in one run."""
+    """Measures engine, interpreter and whole way in one run."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each phase")
-    parser.add_argument("--only", choices=["engine", "whole_way"], help="just one of them")
+    parser.add_argument("--only", choices=["engine", "interpreter", "whole_way"], help="just one of them")
     arguments = parser.parse_args()
     results: dict[str, Any] = {"machine": machine()}
-    if arguments.only != "whole_way":
+    if arguments.only in (None, "engine"):
         print("engine ...", file=sys.stderr)
         results |= engine.run(arguments.seconds)
-    if arguments.only != "engine":
+    if arguments.only in (None, "interpreter"):
+        print("interpreter ...", file=sys.stderr)
+        results |= interpreter.run(arguments.seconds)
+    if arguments.only in (None, "whole_way"):
         print("whole way ...", file=sys.stderr)
         results["whole_way"] = whole_way.measure(arguments.seconds)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
