@@ -7,7 +7,9 @@ import click
 
 from expeditor.cli.acting import noted, who_options
 from expeditor.cli.clients import aws, operator, told_plainly
+from expeditor.cli.libraries import libraries
 from expeditor.cli.output import CommandError, Format, output_option, say, show, show_rows
+from expeditor.functions import recorded_dependencies
 
 
 @click.group()
@@ -29,7 +31,7 @@ def list_(output: str) -> None:
 @click.argument("name")
 @output_option
 def versions(name: str, output: str) -> None:
-    """List the published versions of a function and the aliases that point to them."""
+    """List the published versions of a function, the aliases that point to them, and whether libraries changed."""
     with told_plainly():
         client = aws("lambda")
         pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
@@ -37,7 +39,9 @@ def versions(name: str, output: str) -> None:
         aliases = client.list_aliases(FunctionName=name)["Aliases"]
     for row in rows:
         row["Aliases"] = ",".join(each["Name"] for each in aliases if each["FunctionVersion"] == row["Version"])
-    show_rows(rows, ("Version", "Aliases", "CodeSha256", "LastModified"), output)
+        found = libraries(recorded_dependencies(row.get("Environment", {}).get("Variables", {})))
+        row |= {"Libraries": found["libraries"], "ChangedLibraries": found["changed_libraries"]}
+    show_rows(rows, ("Version", "Aliases", "CodeSha256", "LastModified", "Libraries"), output)
 
 
 @command.command()

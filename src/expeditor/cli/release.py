@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from expeditor.cli.clients import aws
+from expeditor.cli.libraries import libraries
 from expeditor.cli.output import CommandError, ExitCode, Format, output_option, say, show, show_rows
 from expeditor.cli.release_drain import drain
 from expeditor.cli.releasing import (
@@ -46,6 +47,7 @@ from expeditor.releases import (
 from expeditor.rollout import WHOLE, FunctionPin, Measure, Plan, RollBack, differences, rate_of
 
 _NUMBERS = re.compile(r"\d+(\.\d+)?")
+_LISTS = frozenset({"functions", "states", "dependencies", "changed_libraries"})
 _REASON = click.option("--reason", default="", help="Why; kept in the history of moves.")
 
 
@@ -114,7 +116,10 @@ def list_(output: str) -> None:
 @click.argument("release")
 @output_option
 def show_(release: str, output: str) -> None:
-    """Show a release's manifest: digest, parent, functions with versions and code, states."""
+    """Show a release's manifest: digest, parent, functions with versions and code, libraries, states.
+
+    Libraries that are not installed here as they were recorded are named: that is what its functions run with.
+    """
     with refusals_told():
         found = _named(catalogue(), release)
     if output != Format.TEXT:
@@ -128,7 +133,7 @@ def show_(release: str, output: str) -> None:
 @click.argument("after")
 @output_option
 def diff(before: str, after: str, output: str) -> None:
-    """Show what AFTER changes: states, functions, environment (names of variables only)."""
+    """Show what AFTER changes: states, functions, environment (names of variables only), libraries."""
     with refusals_told():
         found = catalogue()
         lines = differences(_named(found, before).manifest, _named(found, after).manifest)
@@ -290,7 +295,7 @@ def _pins(release: Release) -> list[tuple[str, FunctionPin]]:
 
 
 def _brief(release: Release) -> dict[str, Any]:
-    return {name: value for name, value in _described(release).items() if name not in ("functions", "states")}
+    return {name: value for name, value in _described(release).items() if name not in _LISTS}
 
 
 def _replayed(each: Replay) -> dict[str, Any]:
@@ -316,6 +321,7 @@ def _grouped(replays: Sequence[Replay]) -> list[dict[str, Any]]:
 
 def _described(release: Release) -> dict[str, Any]:
     manifest = release.manifest
+    dependencies = {name: version for _, pin in _pins(release) for name, version in pin.dependencies.items()}
     states = manifest.definition.get("States", {}) if isinstance(manifest.definition, dict) else {}
     return {
         "release": str(release.name),
@@ -326,6 +332,8 @@ def _described(release: Release) -> dict[str, Any]:
         "by": release.by or "expeditor up",
         "created_at": instant(release.created_at),
         "functions": {name: f"version {pin.version}, digest {pin.digest}" for name, pin in manifest.functions.items()},
+        **libraries(dependencies),
+        "dependencies": dependencies,
         "dry_run": " ".join(release.dry_run) or None,
         "states": list(states) if isinstance(states, dict) else [],
     }

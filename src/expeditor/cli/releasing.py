@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expeditor.cli.clients import HttpClient, aws, settings, told_plainly
+from expeditor.cli.libraries import installed
 from expeditor.cli.output import CommandError, ExitCode
 from expeditor.clock import SystemClock
-from expeditor.functions import FunctionCode
-from expeditor.node import Application, Template, node_parameters, pinned_definition, read_application
+from expeditor.functions import FunctionCode, dependencies_of
+from expeditor.node import Application, FunctionResource, Template, node_parameters, pinned_definition, read_application
 from expeditor.releases import (
     Catalogue,
     FileFlagStore,
@@ -212,24 +213,32 @@ def _of_releases(template: Template) -> Template:
 
 
 def _functions(application: Application, *, deployed: bool) -> tuple[WantedFunction, ...]:
-    package = cache(lambda root, include: Package(FunctionCode.from_directory(root, include)))
+    packed = cache(_packed)
     return tuple(
-        WantedFunction(
-            logical_id=each.logical_id,
-            pin=FunctionPin(
-                name=each.name,
-                version="",
-                code="",
-                handler=each.handler,
-                runtime=each.runtime,
-                timeout_seconds=each.timeout_seconds,
-                memory_mb=each.memory_mb,
-                environment=dict(each.environment),
-            ),
-            package=None if deployed else package(each.code, each.include),
-        )
+        _function(each, *((None, {}) if deployed else packed(each.code, each.include)))
         for each in application.functions
     )
+
+
+def _packed(root: Path, include: tuple[str, ...]) -> tuple[Package, Mapping[str, str]]:
+    """A package and what it depends on."""
+    code = FunctionCode.from_directory(root, include)
+    return Package(code), dependencies_of(code, installed())
+
+
+def _function(resource: FunctionResource, package: Package | None, dependencies: Mapping[str, str]) -> WantedFunction:
+    pin = FunctionPin(
+        name=resource.name,
+        version="",
+        code="",
+        handler=resource.handler,
+        runtime=resource.runtime,
+        timeout_seconds=resource.timeout_seconds,
+        memory_mb=resource.memory_mb,
+        environment=dict(resource.environment),
+        dependencies=dependencies,
+    )
+    return WantedFunction(resource.logical_id, pin, package)
 
 
 def _dry_run(application: Application) -> tuple[str, ...]:

@@ -3,6 +3,14 @@
 from expeditor.functions import refusals
 from expeditor.functions.arns import function_arn, parse
 from expeditor.functions.code import FunctionCode
+from expeditor.functions.dependencies import (
+    DEPENDENCIES_VARIABLE,
+    Installed,
+    dependencies_of,
+    dependency_changes,
+    recorded_dependencies,
+    with_dependencies,
+)
 from expeditor.functions.events import Event, EventSettings
 from expeditor.functions.functions import Functions, FunctionsSettings
 from expeditor.functions.loading import LoadSettings
@@ -11,6 +19,7 @@ from expeditor.functions.pool import PoolSettings, PoolStatus
 from expeditor.functions.versions import Alias, AliasMove, FunctionConfiguration, FunctionVersion, Invocation
 
 __all__ = [
+    "DEPENDENCIES_VARIABLE",
     "Alias",
     "AliasMove",
     "Event",
@@ -20,12 +29,17 @@ __all__ = [
     "FunctionVersion",
     "Functions",
     "FunctionsSettings",
+    "Installed",
     "Invocation",
     "LoadSettings",
     "LogRecord",
     "PoolSettings",
     "PoolStatus",
+    "dependencies_of",
+    "dependency_changes",
     "function_arn",
     "parse",
+    "recorded_dependencies",
     "refusals",
+    "with_dependencies",
 ]

@@ -1,6 +1,6 @@
 """From a template to a running node: application, services, schedules, one port for everything."""
 
-from expeditor.node.application import Application, read_application
+from expeditor.node.application import Application, FunctionResource, read_application
 from expeditor.node.deployment import pinned_definition
 from expeditor.node.memory import calm_collector
 from expeditor.node.node import Node, Setup, run_node, started_node
@@ -9,6 +9,7 @@ from expeditor.node.template import Template
 
 __all__ = [
     "Application",
+    "FunctionResource",
     "Node",
     "Setup",
     "Template",

@@ -3,37 +3,71 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 from expeditor.errors import ServiceError
 from expeditor.executions import CreateStateMachine, MachineType, StateMachines
-from expeditor.functions import FunctionCode, FunctionConfiguration, Functions, FunctionVersion
+from expeditor.functions import (
+    FunctionCode,
+    FunctionConfiguration,
+    Functions,
+    FunctionVersion,
+    Installed,
+    dependencies_of,
+    dependency_changes,
+    recorded_dependencies,
+    with_dependencies,
+)
 from expeditor.node.application import Application, FunctionResource, StateMachineResource
 from expeditor.topics import Topics
 
 Say = Callable[[str], None]
 
+_NAMED_MAX = 3
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9]+)\}")
 
 
-async def deploy_functions(application: Application, functions: Functions) -> dict[str, str]:
+async def deploy_functions(application: Application, functions: Functions, say: Say) -> dict[str, str]:
     """Publishes what changed and moves the aliases; unchanged functions keep their version.
+
+    Versions that run with other libraries than they were published with are said.
 
     Returns:
         ARNs of the current versions, by ``LogicalId.Version``.
     """
-    codes = cache(lambda root, include: FunctionCode.from_directory(root, include))
+    installed = Installed()
+    packages = cache(lambda root, include: _package(root, include, installed))
     existing = {function.name: function for function in functions.list_functions()}
 
     async def deploy(resource: FunctionResource) -> tuple[str, str]:
-        code: FunctionCode = codes(resource.code, resource.include)
-        version = await _publish(resource, code, existing.get(resource.name), functions)
+        package: _Package = packages(resource.code, resource.include)
+        version = await _publish(resource, package, existing.get(resource.name), functions)
         if resource.alias is not None:
             await _move_alias(functions, resource.name, resource.alias, version.version)
         return f"{resource.logical_id}.Version", version.arn
 
-    return dict(await asyncio.gather(*map(deploy, application.functions)))
+    versions = dict(await asyncio.gather(*map(deploy, application.functions)))
+    _say_other_libraries(functions, installed.versions, say)
+    return versions
+
+
+def _say_other_libraries(functions: Functions, installed: Mapping[str, str], say: Say) -> None:
+    """Says which versions run with other libraries than they were published with; they do so all the same."""
+    found: dict[str, list[str]] = {}
+    for function in functions.list_functions():
+        for version in functions.list_versions(function.name)[1:]:
+            changes = dependency_changes(recorded_dependencies(version.configuration.environment), installed)
+            if changes:
+                change = ", ".join(f"{name} {versions}" for name, versions in changes.items())
+                found.setdefault(change, []).append(f"{version.name}:{version.version}")
+    for change, versions in found.items():
+        named = ", ".join(versions[:_NAMED_MAX]) + (", ..." if len(versions) > _NAMED_MAX else "")
+        say(
+            f"warning: function versions run with other libraries than they were published with ({change}): {named}; "
+            f"{len(versions)} in all. Install those again, or release what is to run with these"
+        )
 
 
 async def deploy_topics(application: Application, topics: Topics) -> None:
@@ -93,15 +127,29 @@ def pinned_definition(application: Application, resource: StateMachineResource, 
     return _SUBSTITUTION.sub(substituted, resource.definition)
 
 
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """The code of functions, and the libraries it can import."""
+
+    code: FunctionCode
+    dependencies: Mapping[str, str]
+
+
+def _package(root: Path, include: tuple[str, ...], installed: Installed) -> _Package:
+    code = FunctionCode.from_directory(root, include)
+    return _Package(code, dependencies_of(code, installed))
+
+
 async def _publish(
-    resource: FunctionResource, code: FunctionCode, existing: FunctionVersion | None, functions: Functions
+    resource: FunctionResource, package: _Package, existing: FunctionVersion | None, functions: Functions
 ) -> FunctionVersion:
+    code = package.code
     wanted = FunctionConfiguration(
         handler=resource.handler,
         runtime=resource.runtime,
         timeout_seconds=resource.timeout_seconds,
         memory_mb=resource.memory_mb,
-        environment=resource.environment,
+        environment=with_dependencies(resource.environment, package.dependencies),
         description=resource.description,
     )
     if existing is None:

@@ -48,7 +48,7 @@ class Console(Protocol):
         ...
 
 
-ConsoleFactory = Callable[[Engine, Topics, Functions, Clock, str], Console]
+ConsoleFactory = Callable[[Engine, Topics, Functions, Clock, Settings], Console]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ async def started_node(template_path: Path, setup: Setup) -> AsyncIterator[Node]
         stack.push_async_callback(functions.close)
 
         services = await _start_services(stack, application, setup)
-        versions = await deploy_functions(application, functions)
+        versions = await deploy_functions(application, functions, setup.say)
         for version_arn in versions.values():
             functions.warm(version_arn)
         await asyncio.gather(*(service.wait_ready() for service in services))
@@ -173,7 +173,7 @@ async def _serve(
             engine=node.engine, functions=node.functions, topics=node.topics, database=parts.database, ids=parts.ids
         )
     )
-    console = setup.console(node.engine, node.topics, node.functions, parts.clock, setup.settings.shop_url)
+    console = setup.console(node.engine, node.topics, node.functions, parts.clock, setup.settings)
     server = Server(shared(api, console), listener)
     await server.start()
     stack.push_async_callback(server.stop)

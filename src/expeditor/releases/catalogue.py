@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from expeditor.functions import DEPENDENCIES_VARIABLE, recorded_dependencies
 from expeditor.releases.errors import UnknownReleaseError
 from expeditor.rollout import (
     FunctionPin,
@@ -55,7 +56,7 @@ class Release:
     @property
     def is_intact(self) -> bool:
         """Whether its content is what was recorded; nobody edited the machine in place."""
-        return self.recorded_digest in ("", self.manifest.digest)
+        return self.recorded_digest in {"", *self.manifest.digests}
 
 
 class Catalogue:
@@ -167,8 +168,16 @@ def pin_of(configuration: Mapping[str, object]) -> FunctionPin:
         runtime=str(configuration["Runtime"]),
         timeout_seconds=int(str(configuration["Timeout"])),
         memory_mb=int(str(configuration["MemorySize"])),
-        environment=variables,
+        environment={name: value for name, value in variables.items() if name != DEPENDENCIES_VARIABLE},
+        dependencies=recorded_dependencies(variables) | _layers(configuration),
     )
+
+
+def _layers(configuration: Mapping[str, object]) -> dict[str, str]:
+    """Layers of a function on AWS, which carry libraries: number by name; a number never changes its content."""
+    layers = configuration.get("Layers")
+    arns = [str(layer["Arn"]).split(":") for layer in layers] if isinstance(layers, list) else []
+    return {f"layer {arn[-2]}": arn[-1] for arn in arns}
 
 
 def _release_name(text: str) -> ReleaseName | None:

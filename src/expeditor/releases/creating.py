@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from expeditor.functions import FunctionCode
+from expeditor.functions import FunctionCode, with_dependencies
 from expeditor.releases.catalogue import Catalogue, Release, Tag, pin_of
 from expeditor.releases.errors import ReleaseError, ReleaseExistsError
 from expeditor.rollout import FunctionPin, Manifest, ReleaseName, differences, parsed_definition, pinned_versions
@@ -209,8 +209,11 @@ def _candidate(
 
 
 def _demand_same(existing: Release, candidate: Manifest) -> None:
-    if existing.manifest.digest != candidate.digest:
-        listed = differences(existing.manifest, candidate)
+    """Refuses other content; dependencies that were not recorded when the release was made are not held against it."""
+    unrecorded = [name for name, pin in existing.manifest.functions.items() if not pin.dependencies]
+    comparable = candidate.without_dependencies(unrecorded)
+    if existing.manifest.digest != comparable.digest:
+        listed = differences(existing.manifest, comparable)
         raise ReleaseExistsError(candidate.release, listed or [f"type {existing.manifest.type} -> {candidate.type}"])
 
 
@@ -239,7 +242,7 @@ def _update(catalogue: Catalogue, pin: FunctionPin, archive: bytes, role_arn: st
         "Handler": pin.handler,
         "Timeout": pin.timeout_seconds,
         "MemorySize": pin.memory_mb,
-        "Environment": {"Variables": dict(pin.environment)},
+        "Environment": {"Variables": with_dependencies(pin.environment, pin.dependencies)},
     }
     try:
         client.update_function_code(FunctionName=pin.name, ZipFile=archive)

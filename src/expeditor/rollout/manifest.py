@@ -1,9 +1,10 @@
-"""What a release consists of, as a value with a digest: definition, code, configuration, environment."""
+"""What a release consists of, as a value with a digest: definition, code, configuration, environment, dependencies."""
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from dataclasses import field as dataclass_field
 
 from expeditor.errors import ExpeditorError
 from expeditor.payloads import JSONValue, decode, encode
@@ -21,6 +22,7 @@ class FunctionPin:
 
     Attributes:
         code: CodeSha256 as Lambda reports it.
+        dependencies: version by name of what the code can import beyond its package; empty where none was recorded.
     """
 
     name: str
@@ -31,11 +33,14 @@ class FunctionPin:
     timeout_seconds: int
     memory_mb: int
     environment: Mapping[str, str]
+    dependencies: Mapping[str, str] = dataclass_field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over everything but the version's number."""
-        content = {**asdict(self), "version": ""}
+        """SHA-256 over everything but the version's number; dependencies count only where they were recorded."""
+        content = {**asdict(self), "version": "", "dependencies": dict(sorted(self.dependencies.items()))}
+        if not self.dependencies:
+            del content["dependencies"]
         return hashlib.sha256(encode({name: content[name] for name in sorted(content)})).hexdigest()
 
 
@@ -65,6 +70,16 @@ class Manifest:
         content: JSONValue = {"type": self.type, "definition": _replaced(self.definition, self._content_of)}
         return hashlib.sha256(encode(content)).hexdigest()
 
+    @property
+    def digests(self) -> frozenset[str]:
+        """Every digest that may be recorded for this content: also the one of before dependencies were part of it."""
+        return frozenset({self.digest, self.without_dependencies(self.functions).digest})
+
+    def without_dependencies(self, names: Iterable[str]) -> "Manifest":
+        """The manifest as if those of the functions *names* had not been recorded."""
+        forgotten = {name: replace(self.functions[name], dependencies={}) for name in names if name in self.functions}
+        return replace(self, functions={**self.functions, **forgotten})
+
     def _content_of(self, match: re.Match[str]) -> str:
         if match["name"] not in self.functions:
             raise ManifestError(f"the definition of {self.release} names {match[0]}, which its manifest does not have")
@@ -90,7 +105,7 @@ def parsed_definition(text: str) -> JSONValue:
 
 
 def differences(before: Manifest, after: Manifest) -> list[str]:
-    """What *after* changes, a line each: states, fields of functions, variables of their environment."""
+    """What *after* changes, a line each: states, fields of functions, variables of their environment, libraries."""
     return [*_state_differences(before, after), *_function_differences(before, after)]
 
 
@@ -115,7 +130,7 @@ def _function_differences(before: Manifest, after: Manifest) -> Iterator[str]:
         if old is None or new is None:
             changes.setdefault("gone" if new is None else "new", []).append(name)
         elif old.digest != new.digest:
-            for line in (*_pin_differences(old, new), *_environment_differences(old.environment, new.environment)):
+            for line in _pin_differences(old, new):
                 changes.setdefault(line, []).append(name)
     for line, names in changes.items():
         yield f"function{'s' if len(names) > 1 else ''} {', '.join(names)}: {line}"
@@ -123,10 +138,12 @@ def _function_differences(before: Manifest, after: Manifest) -> Iterator[str]:
 
 def _pin_differences(before: FunctionPin, after: FunctionPin) -> Iterator[str]:
     others = asdict(after)
-    for field, value in _without(asdict(before), "environment", "version").items():
-        if value != others[field]:
+    for name, value in _without(asdict(before), "environment", "dependencies", "version").items():
+        if value != others[name]:
             versions = f"(version {before.version} -> {after.version})"
-            yield f"{field} {_plain(value)} -> {_plain(others[field])} {versions}"
+            yield f"{name} {_plain(value)} -> {_plain(others[name])} {versions}"
+    yield from _environment_differences(before.environment, after.environment)
+    yield from _dependency_differences(before.dependencies, after.dependencies)
 
 
 def _environment_differences(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
@@ -135,6 +152,19 @@ def _environment_differences(before: Mapping[str, str], after: Mapping[str, str]
         if before.get(variable) != after.get(variable):
             word = "is gone" if variable not in after else "is new" if variable not in before else "changed"
             yield f"environment variable {variable} {word}"
+
+
+def _dependency_differences(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    if bool(before) != bool(after):
+        yield "libraries are recorded now" if after else "libraries are no longer recorded"
+        return
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            yield f"library {name} {before[name]} is gone"
+        elif name not in before:
+            yield f"library {name} {after[name]} is new"
+        elif before[name] != after[name]:
+            yield f"library {name} {before[name]} -> {after[name]}"
 
 
 def _field_differences(name: str, before: dict[str, JSONValue], after: dict[str, JSONValue]) -> Iterator[str]:

@@ -56,6 +56,7 @@ class Workshop:
     code: dict[str, str] = field(default_factory=lambda: {"scan": SCAN, "pay": PAY})
     definition: dict[str, Any] = field(default_factory=lambda: DEFINITION)
     environment: dict[str, str] = field(default_factory=dict)
+    dependencies: dict[str, str] = field(default_factory=lambda: {"boto3": "1.0", "six": "1.17"})
 
     def wanted(self, version: str) -> WantedRelease:
         text = json.dumps(self.definition)
@@ -99,6 +100,7 @@ class Workshop:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "shop.py").write_text(self.code.get(name, "def handler(event, context): pass"))
         pin = FunctionPin(f"{self.machine}-{name}", "", "", "shop.handler", "python3.11", 10, 128, self.environment)
+        pin = replace(pin, dependencies=self.dependencies)
         return WantedFunction(name.capitalize(), pin, Package(FunctionCode.from_directory(folder)))
 
 

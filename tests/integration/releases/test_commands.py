@@ -1,6 +1,7 @@
 """``expeditor release`` and ``expeditor experiment``, as typed."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ def test_releases_are_made_shown_and_compared(terminal: Terminal) -> None:
     assert terminal(f"release show {name}")["digest"] == made["digest"]
     (difference,) = terminal(f"release diff {terminal.machine}-v1.0.0 {name}")
     assert difference["difference"].startswith(f"function {terminal.machine}-scan: code ")
+    assert made["dependencies"] == {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    assert (made["libraries"], made["changed_libraries"]) == ("1 recorded", {})
     assert "functions" not in terminal.run(f"release show {name}").stdout
     refusal = terminal.refused("release create --template TEMPLATE")
     assert "raise the version" in refusal

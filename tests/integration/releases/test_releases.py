@@ -17,6 +17,7 @@ from expeditor.releases import (
     last_recorded,
     redrive,
 )
+from expeditor.releases.catalogue import pin_of
 from expeditor.rollout import Author, FlagsError, ResumeError, Target, differences
 
 from .conftest import MENDED, SCAN, Workshop
@@ -65,6 +66,66 @@ def test_changed_content_under_a_version_that_exists_is_refused_and_nothing_is_p
     assert any(f"function {sold.machine}-pay: code" in line for line in caught.value.differences)
     assert any(": environment variable MODE is new" in line for line in caught.value.differences)
     assert versions(sold, "pay") == ["1"]
+
+
+def test_another_version_of_a_library_is_refused_under_a_version_that_exists_and_named(sold: Workshop) -> None:
+    sold.dependencies = {"boto3": "1.1", "urllib3": "2.8"}
+
+    with pytest.raises(ReleaseExistsError) as caught:
+        sold.release("1.0.0")
+
+    both = f"functions {sold.machine}-pay, {sold.machine}-scan"
+    assert caught.value.differences == (
+        f"{both}: library boto3 1.0 -> 1.1",
+        f"{both}: library six 1.17 is gone",
+        f"{both}: library urllib3 2.8 is new",
+    )
+    assert versions(sold, "pay") == ["1"]
+
+
+def test_another_version_of_a_library_is_another_version_of_the_function(sold: Workshop) -> None:
+    sold.dependencies = {"boto3": "1.1", "six": "1.17"}
+
+    made = sold.release("1.1.0")
+
+    old = sold.catalogue.get(sold.name("1.0.0"))
+    assert set(made.published) == {f"{sold.machine}-scan", f"{sold.machine}-pay"}
+    assert differences(old.manifest, made.release.manifest) == [
+        f"functions {sold.machine}-pay, {sold.machine}-scan: library boto3 1.0 -> 1.1"
+    ]
+    assert old.is_intact
+    assert {pin.dependencies["boto3"] for pin in old.manifest.functions.values()} == {"1.0"}
+
+
+def test_a_release_of_before_libraries_were_recorded_is_still_itself(workshop: Workshop) -> None:
+    recorded, workshop.dependencies = workshop.dependencies, {}
+    before = workshop.release("1.0.0").release
+    workshop.dependencies = recorded
+
+    again = workshop.release("1.0.0")
+
+    assert (again.is_new, again.published) == (False, ())
+    assert again.release.is_intact
+    later = workshop.release("1.1.0")
+    assert len(later.published) == 2, "from now on they are recorded"
+    (difference,) = differences(before.manifest, later.release.manifest)
+    assert difference.endswith("libraries are recorded now")
+
+
+def test_libraries_in_layers_count_by_the_layers_version() -> None:
+    arn = "arn:aws:lambda:eu-west-1:123456789012:layer:libs:7"
+    configuration = {
+        "FunctionName": "pay",
+        "Version": "3",
+        "CodeSha256": "x=",
+        "Handler": "shop.pay",
+        "Runtime": "python3.11",
+        "Timeout": 3,
+        "MemorySize": 128,
+        "Layers": [{"Arn": arn, "CodeSize": 5}],
+    }
+
+    assert pin_of(configuration).dependencies == {"layer libs": "7"}
 
 
 def test_only_what_changed_is_published_and_the_old_release_keeps_what_it_had(sold: Workshop) -> None:

@@ -54,12 +54,38 @@ def test_the_digest_is_of_content_not_of_version_numbers_accounts_or_the_order_o
         manifest(scan=replace(SCAN, timeout_seconds=31)),
         manifest(scan=replace(SCAN, memory_mb=512)),
         manifest(scan=replace(SCAN, handler="shop.other")),
+        manifest(scan=replace(SCAN, dependencies={"boto3": "1.0"})),
         manifest(definition(Extra={"Type": "Succeed"})),
         replace(manifest(), type="EXPRESS"),
     ],
 )
 def test_the_digest_covers_everything_that_decides_what_happens(other: Manifest) -> None:
     assert other.digest != manifest().digest
+
+
+def test_libraries_that_were_never_recorded_leave_the_digest_as_it_always_was() -> None:
+    recorded = manifest(scan=replace(SCAN, dependencies={"boto3": "1.0", "six": "1.17"}))
+    reordered = manifest(scan=replace(SCAN, dependencies={"six": "1.17", "boto3": "1.0"}))
+
+    assert SCAN.digest == "2cb2aa3e0487d5a745befe90d46377c74e1dbd456abac8f918f2fad8442a72fd", (
+        "as releases of before have it in their tags"
+    )
+    assert recorded.digest == reordered.digest
+    assert recorded.digests == {recorded.digest, manifest().digest}
+    assert recorded.without_dependencies(["fraud-scan", "unknown"]) == manifest()
+
+
+def test_differences_name_the_libraries() -> None:
+    old = manifest(scan=replace(SCAN, dependencies={"boto3": "1.0", "six": "1.17", "gone": "3"}))
+    new = manifest(scan=replace(SCAN, dependencies={"boto3": "1.1", "six": "1.17", "fresh": "4"}))
+
+    assert differences(old, new) == [
+        "function fraud-scan: library boto3 1.0 -> 1.1",
+        "function fraud-scan: library fresh 4 is new",
+        "function fraud-scan: library gone 3 is gone",
+    ]
+    assert differences(manifest(), new) == ["function fraud-scan: libraries are recorded now"]
+    assert differences(new, manifest()) == ["function fraud-scan: libraries are no longer recorded"]
 
 
 def test_a_definition_that_names_what_the_manifest_lacks_has_no_digest() -> None:
