@@ -1,30 +1,39 @@
 """Artifacts: code packages on disk, each in a folder named by its content, never changed once it is there."""
 
+import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from expeditor.functions.code import FunctionCode
 from expeditor.ids import Ids
 
 _INCOMING = ".incoming-"
+_OUTGOING = ".outgoing-"
+_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class Artifacts:
     """The folders below *root*, one per package, named by its SHA-256 in hex.
 
-    ``put`` may run on any thread; whoever loses a race to the same name takes the folder of the winner.
+    ``put`` may run on any thread; whoever loses a race to the same name takes the folder of the winner. ``held`` and
+    ``take_away`` belong to one thread, so that whoever puts an artifact and then writes a version that uses it, and
+    holds it meanwhile, finds it there.
     """
 
     def __init__(self, root: Path, ids: Ids) -> None:
         self.root = root
         self._ids = ids
+        self._held: Counter[str] = Counter()
         root.mkdir(parents=True, exist_ok=True)
-        for leftover in root.glob(f"{_INCOMING}*"):
-            shutil.rmtree(leftover)
+        for pattern in (_INCOMING, _OUTGOING):
+            for leftover in root.glob(f"{pattern}*"):
+                _remove(leftover)
 
     def path(self, name: str) -> Path:
         """Folder of the artifact called *name*."""
@@ -42,6 +51,41 @@ class Artifacts:
             self._extract(code, name)
         return name
 
+    @contextlib.contextmanager
+    def held(self, code: FunctionCode) -> Iterator[None]:
+        """Keeps the artifact of *code* from being taken away, from before it is put until a version uses it."""
+        name = code.sha256.hex()
+        self._held[name] += 1
+        try:
+            yield
+        finally:
+            self._held[name] -= 1
+
+    def take_away(self, used: Collection[str]) -> Callable[[], None] | None:
+        """Takes every artifact out of its place that is neither *used* nor held.
+
+        Returns:
+            what deletes their files, on any thread; None: nothing was taken. A crash before it is done leaves folders
+            that the next start deletes.
+        """
+        unused = [name for name in self._names() if name not in used and not self._held[name]]
+        taken = [self._take_out(name) for name in unused]
+        return (lambda: self._delete(taken)) if taken else None
+
+    def _names(self) -> list[str]:
+        return [entry.name for entry in os.scandir(self.root) if _NAME.fullmatch(entry.name)]
+
+    def _take_out(self, name: str) -> Path:
+        outgoing = self.root / f"{_OUTGOING}{self._ids.uuid()}"
+        self.path(name).chmod(0o755)
+        return self.path(name).rename(outgoing)
+
+    def _delete(self, taken: list[Path]) -> None:
+        """Deletes files once it is on disk that their folder is gone: half an artifact is never found in its place."""
+        _sync_folder(self.root)
+        for folder in taken:
+            _remove(folder)
+
     def _extract(self, code: FunctionCode, name: str) -> None:
         incoming = self.root / f"{_INCOMING}{self._ids.uuid()}"
         incoming.mkdir()
@@ -53,6 +97,13 @@ class Artifacts:
         finally:
             shutil.rmtree(incoming, ignore_errors=True)
         _sync_folder(self.root)
+
+
+def _remove(folder: Path) -> None:
+    """Deletes a folder whose folders are read-only."""
+    for path, _, _ in os.walk(folder):
+        Path(path).chmod(0o755)
+    shutil.rmtree(folder)
 
 
 def _write_files(code: FunctionCode, folder: Path) -> None:

@@ -21,6 +21,7 @@ from expeditor.functions.pool import Pool, PoolSettings, PoolStatus
 from expeditor.functions.processes import Program, Zygote
 from expeditor.functions.publishing import VersionCatalogue
 from expeditor.functions.routing import Route, weighted
+from expeditor.functions.sweeping import Sweeper
 from expeditor.functions.versions import FunctionVersion, Invocation
 from expeditor.functions.workers import Call, Workplace
 from expeditor.ids import Ids
@@ -78,6 +79,7 @@ class Functions(VersionCatalogue, AliasCatalogue):
         self._retired: list[Pool] = []
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._sweeper = Sweeper(surroundings, self._artifacts_of_retired)
         self._events = EventQueue(surroundings.database, surroundings.clock, self._run_event, settings.events)
 
     @classmethod
@@ -89,11 +91,13 @@ class Functions(VersionCatalogue, AliasCatalogue):
         surroundings = Surroundings(database, Artifacts(home / "artifacts", ids), clock, ids)
         functions = cls(surroundings, home, settings or FunctionsSettings())
         functions._zygote.start()
+        functions._sweeper.sweep()
         return functions
 
     async def close(self) -> None:
         """Ends all processes; invocations that run or wait are answered with ServiceUnavailableError."""
         self._closed = True
+        self._sweeper.close()
         self._events.close()
         reason = _closing()
         for pool in (*self._pools.values(), *self._retired):
@@ -232,13 +236,19 @@ class Functions(VersionCatalogue, AliasCatalogue):
         )
 
     def _function_changed(self, name: str) -> None:
-        """Forgets routes of *name*, and retires pools whose version is no longer what it was."""
+        """Forgets routes of *name*, retires pools whose version is no longer what it was, deletes code nobody uses."""
         self._routes = {key: route for key, route in self._routes.items() if route.main.version.name != name}
         self._retired = [pool for pool in self._retired if pool.status().processes or pool.status().waiting]
         for key, pool in list(self._pools.items()):
             if key[0] == name and not self._stands(pool.version):
                 self._retired.append(self._pools.pop(key))
                 pool.retire()
+        if not self._closed:
+            self._sweeper.sweep()
+
+    def _artifacts_of_retired(self) -> set[str]:
+        statuses = ((pool.version.artifact, pool.status()) for pool in self._retired)
+        return {artifact for artifact, status in statuses if status.processes or status.waiting}
 
     def _stands(self, version: FunctionVersion) -> bool:
         try:

@@ -47,16 +47,15 @@ class VersionCatalogue(Catalogue):
     ) -> FunctionVersion:
         arns.check_name(name)
         check_configuration(configuration)
-        artifact = await self._put(code)
-        row = self._latest_row(name, configuration, code, artifact)
 
-        def create(connection: apsw.Connection) -> VersionRow:
+        def create(connection: apsw.Connection, artifact: str) -> VersionRow:
             if functions_store.version(connection, name, LATEST) is not None:
                 raise refusals.ResourceConflictError(f"Function already exist: {name}")
+            row = self._latest_row(name, configuration, code, artifact)
             functions_store.insert_version(connection, row)
             return self._publish(connection, row, None) if publish else row
 
-        return to_version(await self._write(name, create))
+        return await self._write_with(name, code, create)
 
     def update_code(
         self, name: str, code: FunctionCode, *, revision_id: str | None = None, publish: bool = False
@@ -71,15 +70,13 @@ class VersionCatalogue(Catalogue):
     async def _update_code(
         self, name: str, code: FunctionCode, revision_id: str | None, publish: bool
     ) -> FunctionVersion:
-        artifact = await self._put(code)
-
-        def update(connection: apsw.Connection) -> VersionRow:
+        def update(connection: apsw.Connection, artifact: str) -> VersionRow:
             latest = existing_latest(connection, name, revision_id)
             row = self._latest_row(name, to_configuration(latest), code, artifact)
             row = self._replace(connection, latest, row)
             return self._publish(connection, row, None) if publish else row
 
-        return to_version(await self._write(name, update))
+        return await self._write_with(name, code, update)
 
     def update_configuration(
         self,
@@ -182,8 +179,14 @@ class VersionCatalogue(Catalogue):
             raise refusals.function_not_found(arns.function_arn(name))
         return [to_version(row) for row in rows]
 
-    async def _put(self, code: FunctionCode) -> str:
-        return await asyncio.get_running_loop().run_in_executor(None, self._surroundings.artifacts.put, code)
+    async def _write_with(
+        self, name: str, code: FunctionCode, run: Callable[[apsw.Connection, str], VersionRow]
+    ) -> FunctionVersion:
+        """Writes a version that uses *code*, whose artifact is there before and stays."""
+        artifacts = self._surroundings.artifacts
+        with artifacts.held(code):
+            artifact = await asyncio.get_running_loop().run_in_executor(None, artifacts.put, code)
+            return to_version(await self._write(name, lambda connection: run(connection, artifact)))
 
     def _latest_row(
         self, name: str, configuration: FunctionConfiguration, code: FunctionCode, artifact: str

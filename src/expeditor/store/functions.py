@@ -109,6 +109,11 @@ def functions(connection: apsw.Connection) -> list[VersionRow]:
     return [VersionRow(*row) for row in rows]
 
 
+def artifacts(connection: apsw.Connection) -> set[str]:
+    """Folders that any version of any function uses."""
+    return {name for (name,) in connection.execute("SELECT DISTINCT artifact FROM function_versions")}
+
+
 def delete_version(connection: apsw.Connection, name: str, version: str) -> None:
     """Deletes one version; nothing happens when there is none."""
     connection.execute("DELETE FROM function_versions WHERE name = ? AND version = ?", (name, version))
