@@ -1,5 +1,7 @@
 """The command ``expeditor``: joins the command line with the console that a node shows."""
 
+import getpass
+import os
 from typing import Any
 
 from expeditor.cli import main as run_command_line
@@ -12,9 +14,11 @@ def main() -> None:
 
 def _console(*rooms: Any) -> Any:
     # Only `up` shows a console, and every other command should start without its imports.
-    from expeditor.console import create_console
+    from expeditor.console import Rooms, create_console
+    from expeditor.ids import SystemIds
 
-    return create_console(*rooms)
+    actor = os.environ.get("EXPEDITOR_ACTOR") or getpass.getuser()
+    return create_console(Rooms(*rooms), SystemIds(), actor)
 
 
 if __name__ == "__main__":

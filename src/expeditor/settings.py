@@ -49,6 +49,16 @@ class Settings:
         return f"http://{HOST}:{self.node_port}"
 
     @property
+    def flags_file(self) -> Path:
+        """The document of flags that both A/B points read."""
+        return self.home / "experiments.json"
+
+    @property
+    def operator_token_file(self) -> Path:
+        """What a program shows to the shop to be taken for an operator."""
+        return self.home / "secrets" / "operator.token"
+
+    @property
     def shop_url(self) -> str:
         """Address of the shop."""
         return f"http://{HOST}:{self.shop_port}"

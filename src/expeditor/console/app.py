@@ -15,20 +15,25 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from expeditor.asl import ExecutionStatus
-from expeditor.clock import Clock
+from expeditor.console.forms import ForeignFormError, FormError, Forms
 from expeditor.console.graph import draw
-from expeditor.console.live import Live, TooManyListenersError
+from expeditor.console.live import Live, Stamp, TooManyListenersError
 from expeditor.console.operator import operator_routes
+from expeditor.console.release_actions import ReleaseActions
+from expeditor.console.release_desk import NodeSilentError, ReleaseDesk
+from expeditor.console.release_pages import ReleasePages
 from expeditor.console.rendering import Pages, took
+from expeditor.console.rooms import Rooms
 from expeditor.console.trail import trail, visits
 from expeditor.errors import ServiceError
 from expeditor.executions import Engine, ExecutionDescription, ExecutionFilter
-from expeditor.functions import Functions
+from expeditor.ids import Ids
 from expeditor.payloads import decode
 from expeditor.topics import Topics
 
 HOSTS = ["127.0.0.1", "localhost"]
 """Names this console answers to; others are refused so that no web page can reach it by another name."""
+CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 PAGE_ROWS = 50
 EVENTS_SHOWN_MAX = 1_000
@@ -49,12 +54,17 @@ class ConsoleApplication(Starlette):
         self._live.close()
 
 
-def create_console(
-    engine: Engine, topics: Topics, functions: Functions, clock: Clock, shop_url: str
-) -> ConsoleApplication:
-    """The console of a node; *shop_url* is linked from its head."""
-    live = Live(engine)
-    console = Console(engine, topics, live, Pages(clock, shop_url))
+def create_console(rooms: Rooms, ids: Ids, actor: str) -> ConsoleApplication:
+    """The console of a node.
+
+    Args:
+        actor: who acts, where a form does not say otherwise.
+    """
+    live, desk = Live(rooms.engine), ReleaseDesk(rooms.settings, rooms.clock)
+    rendering, forms = Pages(rooms.clock, rooms.settings.shop_url), Forms(ids.seed(), actor)
+    console = Console(rooms.engine, rooms.topics, live, rendering, desk.flags_stamp)
+    releases = ReleasePages(rooms, desk, rendering)
+    actions = ReleaseActions(rooms.clock, desk, rendering, releases, forms)
     pages: dict[str, View] = {
         "/": console.home,
         "/console": console.home,
@@ -64,20 +74,28 @@ def create_console(
         "/console/queues": console.queues,
         "/console/find": console.find,
         "/console/events": console.events,
+        "/console/releases": releases.releases,
+        "/console/releases/compare": releases.compare,
+        "/console/releases/{name}": releases.release,
     }
-    static = StaticFiles(directory=Path(__file__).parent / "static")
-    routes = [Route(path, _safely(view)) for path, view in pages.items()]
-    return ConsoleApplication(live, [*routes, Mount("/console/static", static), *operator_routes(topics, functions)])
+    acts: dict[str, View] = {"/console/releases/undo": actions.act, "/console/releases/{name}/{action}": actions.act}
+    routes = [
+        *(Route(path, _safely(view), methods=["GET", "POST"]) for path, view in acts.items()),
+        *(Route(path, _safely(view)) for path, view in pages.items()),
+    ]
+    static = Mount("/console/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    return ConsoleApplication(live, [*routes, static, *operator_routes(rooms.topics, rooms.functions)])
 
 
 class Console:
     """The pages."""
 
-    def __init__(self, engine: Engine, topics: Topics, live: Live, pages: Pages) -> None:
+    def __init__(self, engine: Engine, topics: Topics, live: Live, pages: Pages, flags_stamp: Stamp) -> None:
         self._engine = engine
         self._topics = topics
         self._live = live
         self._pages = pages
+        self._flags_stamp = flags_stamp
 
     async def home(self, _request: Request) -> Response:
         """The list of executions is where work begins."""
@@ -169,8 +187,9 @@ class Console:
 
     async def events(self, request: Request) -> Response:
         """Server-sent events: one message when something on the page may have changed."""
+        stamp = self._flags_stamp if request.query_params.get("flags") else None
         try:
-            stream = self._live.stream(request.query_params.get("execution"))
+            stream = self._live.stream(request.query_params.get("execution"), stamp)
         except TooManyListenersError as error:
             raise HTTPException(503, str(error)) from error
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
@@ -201,9 +220,16 @@ def _safely(view: View) -> View:
             response = HTMLResponse(Pages.refusal(str(error)), 404)
         except HTTPException as error:
             response = HTMLResponse(Pages.refusal(error.detail), error.status_code)
-        response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+        except ForeignFormError as error:
+            response = HTMLResponse(Pages.refusal(str(error)), 403)
+        except FormError as error:
+            response = HTMLResponse(Pages.refusal(str(error)), 400)
+        except NodeSilentError as error:
+            response = HTMLResponse(Pages.refusal(str(error)), 503)
+        response.headers["Content-Security-Policy"] = CONTENT_POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
+        # With "no-referrer" browsers would send their own forms with the origin "null".
+        response.headers["Referrer-Policy"] = "same-origin"
         return response
 
     return answer

@@ -23,15 +23,18 @@ _START, _END = "\0start", "\0end"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How a state fared, for colours and for the edges that were taken.
+    """How a state fared, or how it differs from another release's: for colours and words on it.
 
     Attributes:
-        state: ``succeeded``, ``failed``, ``caught``, ``running`` or ``cancelled``.
+        state: ``succeeded``, ``failed``, ``caught``, ``running`` or ``cancelled``; between releases ``added``,
+            ``removed``, ``changed`` or ``calls-other``.
         visits: how often it was entered.
+        note: words in its corner.
     """
 
     state: str
     visits: int = 1
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,13 @@ def transitions(state: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
         yield catcher["Next"], "catch"
 
 
+def machine_scopes(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a state has inside: the branches of a Parallel, the processor of a Map; each with its own StartAt."""
+    if state["Type"] == "Parallel":
+        return list(state["Branches"])
+    return [state.get("ItemProcessor") or state["Iterator"]] if state["Type"] == "Map" else []
+
+
 def _scope(scope: Mapping[str, Any], trail: Trail, depth: int) -> _Picture:
     states: Mapping[str, Mapping[str, Any]] = scope["States"]
     inner = {name: _inside(state, trail, depth) for name, state in states.items()}
@@ -123,13 +133,7 @@ def _edges(scope: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _inside(state: Mapping[str, Any], trail: Trail, depth: int) -> list[_Picture]:
-    if depth >= DEPTH_MAX:
-        return []
-    if state["Type"] == "Parallel":
-        return [_scope(branch, trail, depth + 1) for branch in state["Branches"]]
-    if state["Type"] == "Map":
-        return [_scope(state.get("ItemProcessor") or state["Iterator"], trail, depth + 1)]
-    return []
+    return [_scope(inner, trail, depth + 1) for inner in machine_scopes(state)] if depth < DEPTH_MAX else []
 
 
 def _size(name: str, inside: list[_Picture]) -> tuple[float, float]:
@@ -151,14 +155,15 @@ def _state_svg(
     mark = trail.marks.get(name)
     kind = state["Type"]
     classes = f"state {kind.lower()} {mark.state if mark else 'untouched'}{' scope' if inside else ''}"
-    text_y = y + (TITLE_HEIGHT - 6 if inside else size["height"] / 2)
+    text_y = y + (TITLE_HEIGHT - 6 if inside else size["height"] / 2) + (5 if mark and mark.note else 0)
     parts = [
         f'<g class="{classes}" data-state="{escape(name)}" tabindex="0"><title>{escape(name)} ({kind})</title>',
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{size["width"]:.1f}" height="{size["height"]:.1f}" rx="8"/>',
         f'<text x="{x + size["width"] / 2:.1f}" y="{text_y:.1f}">{escape(_shortened(name))}</text>',
     ]
-    if mark and mark.visits > 1:
-        parts.append(f'<text class="visits" x="{x + size["width"] - 8:.1f}" y="{y + 12:.1f}">{mark.visits}x</text>')
+    note = "" if mark is None else mark.note or (f"{mark.visits}x" if mark.visits > 1 else "")
+    if note:
+        parts.append(f'<text class="visits" x="{x + size["width"] - 8:.1f}" y="{y + 10:.1f}">{escape(note)}</text>')
     offset = x + PADDING
     for picture in inside:
         parts.append(f'<g transform="translate({offset:.1f} {y + TITLE_HEIGHT + PADDING:.1f})">{picture.body}</g>')

@@ -11,6 +11,7 @@ import msgspec
 from starlette.responses import HTMLResponse
 
 from expeditor.clock import Clock
+from expeditor.console.shares import percent, short
 from expeditor.console.trail import Event
 
 TEXT_SHOWN_MAX = 65_536
@@ -29,7 +30,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(utc=utc, ago=self._ago, pretty=pretty, seconds=seconds)
+        self._templates.filters.update(
+            utc=utc, ago=self._ago, pretty=pretty, seconds=seconds, percent=percent, short=short
+        )
 
     def render(self, template: str, **values: Any) -> HTMLResponse:
         """The page *template* with *values*."""
