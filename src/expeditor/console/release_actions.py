@@ -21,7 +21,7 @@ from expeditor.rollout import EVERYONE, WHOLE, Author, FlagsError, Target
 
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%?")
 _UNTOUCHED = (
-    "Orders that were assigned already keep their release, also when they are retried.",
+    "Orders that were assigned a release already keep it.",
     "The releases themselves, and their functions; nothing is deleted.",
 )
 
@@ -47,8 +47,8 @@ class ReleaseActions:
             by = required(fields, "actor", "Say who wants it: it is kept in the history of moves.")
             author = Author(by, self._clock.now(), reason)
             move = await run_in_threadpool(self._desk.moved, wish, author, _revision(fields))
-        except FlagsChangedError as error:
-            return await self._shown(wish, 409, f"Nothing was done: {error}. Below is what it would do now.", fields)
+        except FlagsChangedError:
+            return await self._shown(wish, 409, await run_in_threadpool(self._what_happened), fields)
         except FormError as error:
             return await self._shown(wish, 400, str(error), fields)
         except (ReleaseError, FlagsError, NodeSilentError) as error:
@@ -71,6 +71,14 @@ class ReleaseActions:
         page = self._pages.render("confirm.html", page="releases", it=confirmation, token=self._forms.token)
         page.status_code = status
         return page
+
+    def _what_happened(self) -> str:
+        change = self._desk.history()[-1].change
+        why = f" ({change.reason})" if change.reason else ""
+        return (
+            f"Nothing was done, as somebody else moved orders meanwhile. Revision {change.revision}, by {change.by}: "
+            f"{change.action}{why}. Below is what your move would do now."
+        )
 
     def _wish(self, request: Request) -> Wish:
         """What the address asks for.
