@@ -56,10 +56,19 @@ class Wish(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A release, and what takes a while to compute of it."""
+
+    release: Release
+    digest: str
+    is_intact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """A release with its picture, an SVG element."""
 
-    release: Release
+    known: Known
     picture: str
 
 
@@ -85,7 +94,7 @@ class ReleaseDesk:
         self._clock = clock
         self._history: tuple[Flags, ...] = ()
         self._orders: tuple[float, float, Sequence[SeenOrder]] = (0.0, -ORDERS_KEPT_SECONDS, ())
-        self.release = lru_cache(RELEASES_KEPT)(self._read)
+        self.known = lru_cache(RELEASES_KEPT)(self._read)
         self.side = lru_cache(RELEASES_KEPT)(self._drawn)
         self.side_by_side = lru_cache(COMPARISONS_KEPT)(self._compared)
 
@@ -143,17 +152,18 @@ class ReleaseDesk:
         with _told():
             return _MOVES[wish.action](Traffic(SeenStore(self.store, revision), self.catalogue), wish, author)
 
-    def _read(self, standing: Standing) -> Release:
+    def _read(self, standing: Standing) -> Known:
         with _told():
-            return self.catalogue.get(standing.name)
+            release = self.catalogue.get(standing.name)
+        return Known(release, release.manifest.digest, release.is_intact)
 
     def _drawn(self, standing: Standing) -> Side:
-        release = self.release(standing)
-        return Side(release, draw(_definition(release)))
+        known = self.known(standing)
+        return Side(known, draw(_definition(known)))
 
     def _compared(self, before: Standing, after: Standing) -> SideBySide:
-        old, new = self.release(before), self.release(after)
-        comparison = compared(old.manifest, new.manifest)
+        old, new = self.known(before), self.known(after)
+        comparison = compared(old.release.manifest, new.release.manifest)
         return SideBySide(
             Side(old, draw(_definition(old), marks(comparison, of_before=True))),
             Side(new, draw(_definition(new), marks(comparison, of_before=False))),
@@ -161,8 +171,8 @@ class ReleaseDesk:
         )
 
 
-def _definition(release: Release) -> Mapping[str, Any]:
-    definition = release.manifest.definition
+def _definition(known: Known) -> Mapping[str, Any]:
+    definition = known.release.manifest.definition
     assert isinstance(definition, dict)
     return definition
 

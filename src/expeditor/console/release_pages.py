@@ -12,13 +12,13 @@ from starlette.responses import RedirectResponse, Response
 
 from expeditor.console.comparing import changed_rows, grouped
 from expeditor.console.health import Health, health
-from expeditor.console.release_desk import NodeSilentError, ReleaseDesk, Standing
+from expeditor.console.release_desk import Known, NodeSilentError, ReleaseDesk, Standing
 from expeditor.console.rendering import Pages
 from expeditor.console.rooms import Rooms
 from expeditor.console.shares import Bar, bars, drawn, given, since
 from expeditor.console.shop import ShopSilentError
 from expeditor.console.tally import Recent, Tally
-from expeditor.releases import RELEASE, Release, arm_of
+from expeditor.releases import RELEASE, arm_of
 from expeditor.rollout import (
     WHOLE,
     Change,
@@ -47,11 +47,11 @@ class ReleaseRow:
         gets: whom it is given to; "" for nobody.
         share: of everyone, hundredths of a percent.
         since: the change that gave it what it gets.
-        problem: why it cannot be read; its content is None then.
+        problem: why it cannot be read; *known* is None then.
     """
 
     name: ReleaseName
-    release: Release | None
+    known: Known | None
     recent: Recent
     is_stable: bool
     gets: str
@@ -83,7 +83,7 @@ class ReleasePages:
             page="releases",
             rows=list(reversed(rows)),
             problem=problem,
-            broken=[row for row in rows if row.problem or (row.release and not row.release.is_intact)],
+            broken=[row for row in rows if row.problem or (row.known and not row.known.is_intact)],
             experiments=[_experiment(each) for each in history[-1].flags.values()] if history else [],
             stable=flag.stable if flag else "",
             moves=[flags.change for flags in reversed(history)][:MOVES_SHOWN],
@@ -99,7 +99,7 @@ class ReleasePages:
             return RedirectResponse(f"/console/releases/{quote(str(standing.name))}", 302)
         side = await run_in_threadpool(self._desk.side, standing)
         history, problem = await run_in_threadpool(self._history)
-        row = self._row(standing, side.release, history)
+        row = self._row(standing, side.known, history)
         control = _control_of(row, history, [str(each.name) for each in self.standings()])
         chosen = request.query_params.get("period", "")
         period = chosen if chosen in PERIODS else "move"
@@ -110,7 +110,7 @@ class ReleasePages:
             "release.html",
             page="releases",
             row=row,
-            release=side.release,
+            known=side.known,
             picture=side.picture,
             problem=problem,
             control=control,
@@ -169,11 +169,11 @@ class ReleasePages:
             raise HTTPException(404, f"There is no release {text[:80]!r}; there are {listed}.")
         return found[0]
 
-    def _row(self, standing: Standing, found: Release | str, history: Sequence[Flags]) -> ReleaseRow:
+    def _row(self, standing: Standing, found: Known | str, history: Sequence[Flags]) -> ReleaseRow:
         flag, name = _flag_of(history, RELEASE), str(standing.name)
         return ReleaseRow(
             name=standing.name,
-            release=None if isinstance(found, str) else found,
+            known=None if isinstance(found, str) else found,
             recent=self._tally.recent(standing.arn),
             is_stable=flag is not None and flag.stable == name,
             gets=given(flag, name) if flag else "",
@@ -189,12 +189,12 @@ class ReleasePages:
         except FlagsError as error:
             return (), str(error)
 
-    def _read_all(self, standings: Sequence[Standing]) -> Mapping[Standing, Release | str]:
+    def _read_all(self, standings: Sequence[Standing]) -> Mapping[Standing, Known | str]:
         return {standing: self._read(standing) for standing in standings}
 
-    def _read(self, standing: Standing) -> Release | str:
+    def _read(self, standing: Standing) -> Known | str:
         try:
-            return self._desk.release(standing)
+            return self._desk.known(standing)
         except NodeSilentError as error:
             return str(error)
 
@@ -232,7 +232,7 @@ def _control_of(row: ReleaseRow, history: Sequence[Flags], known: Sequence[str])
     if not row.is_stable:
         return flag.stable
     before = [flags.flags[RELEASE].stable for flags in reversed(history) if RELEASE in flags.flags]
-    parent = row.release.manifest.parent if row.release else ""
+    parent = row.known.release.manifest.parent if row.known else ""
     return next((each for each in (*before, parent) if each != str(row.name) and each in known), "")
 
 
@@ -255,7 +255,7 @@ def _latest(history: tuple[Flags, ...]) -> Change | None:
 def _why_no_promote(row: ReleaseRow, flag: Flag | None) -> str:
     if flag is None:
         return "there are no flags"
-    if row.release is not None and not row.release.is_intact:
+    if row.known is not None and not row.known.is_intact:
         return "it is not what was released"
     if row.is_stable and row.share == WHOLE and len(flag.rules) == 1:
         return "it is the stable release and has all orders already"
