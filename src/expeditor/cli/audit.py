@@ -9,7 +9,7 @@ import click
 from expeditor.cli.acting import noted, who_options
 from expeditor.cli.clients import shop_operator
 from expeditor.cli.output import output_option, say, show_rows
-from expeditor.cli.releasing import flag_store
+from expeditor.cli.releasing import flag_store, function_acts
 
 _COLUMNS = ("time", "actor", "action", "subject", "reason", "changed")
 
@@ -20,14 +20,14 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--subject", default=None, help="Only acts on this order, or on a name such as experiment/pipeline.")
+@click.option("--subject", default=None, help="Only acts on this order, or on a name such as function/pay:prod.")
 @click.option("--actor", default=None, help="Only acts of this person.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000))
 @output_option
 def list_(subject: str | None, actor: str | None, limit: int, output: str) -> None:
-    """List manual acts on orders, experiments and releases, newest first."""
+    """List manual acts on orders, experiments, releases and functions, newest first."""
     query = {"limit": limit} | ({"subject": subject} if subject else {})
-    rows = [*shop_operator().get("audit", query), *_moves()]
+    rows = [*shop_operator().get("audit", query), *_moves(), *_function_acts()]
     kept = [row for row in rows if subject in (None, row["subject"]) and actor in (None, row["actor"])]
     kept.sort(key=lambda row: row["at"], reverse=True)
     show_rows([row | {"time": _time(row["at"]), "changed": _changed(row)} for row in kept[:limit]], _COLUMNS, output)
@@ -62,6 +62,21 @@ def _moves() -> Iterator[dict[str, Any]]:
             "reason": change.reason,
             "before": {"revision": change.follows},
             "after": {"revision": change.revision},
+        }
+
+
+def _function_acts() -> Iterator[dict[str, Any]]:
+    """Moves of aliases, and versions that were deleted; they are kept beside the flags."""
+    for act in function_acts().all():
+        is_move = bool(act.alias)
+        yield {
+            "at": act.at,
+            "actor": act.by,
+            "action": act.action,
+            "subject": f"function/{act.function}:{act.alias}" if is_move else f"function/{act.function}",
+            "reason": act.reason,
+            "before": {"version": str(act.before)} if act.before else {},
+            "after": {"version": str(act.after)} if is_move else {"deleted": ", ".join(act.versions)},
         }
 
 

@@ -1,20 +1,27 @@
 """``expeditor function``: functions, their versions and aliases, through AWS's API."""
 
 import base64
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import click
 
 from expeditor.cli.acting import noted, who_options
 from expeditor.cli.clients import aws, operator, told_plainly
+from expeditor.cli.function_alias import alias
+from expeditor.cli.function_gc import gc
 from expeditor.cli.libraries import libraries
-from expeditor.cli.output import CommandError, Format, output_option, say, show, show_rows
+from expeditor.cli.output import CommandError, Format, output_option, say, show_rows
 from expeditor.functions import recorded_dependencies
+from expeditor.releases import Pointing, pointing_of
 
 
 @click.group()
 def command() -> None:
-    """Look at functions, call them, move their aliases."""
+    """Look at functions, call them, move their aliases, delete versions that nothing can call."""
+
+
+command.add_command(alias)
+command.add_command(gc)
 
 
 @command.command("list")
@@ -36,12 +43,21 @@ def versions(name: str, output: str) -> None:
         client = aws("lambda")
         pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
         rows = [version for page in pages for version in page["Versions"]]
-        aliases = client.list_aliases(FunctionName=name)["Aliases"]
+        pages = client.get_paginator("list_aliases").paginate(FunctionName=name)
+        aliases = {each["Name"]: pointing_of(each) for page in pages for each in page["Aliases"]}
     for row in rows:
-        row["Aliases"] = ",".join(each["Name"] for each in aliases if each["FunctionVersion"] == row["Version"])
+        row["Aliases"] = ",".join(_leading_to(row["Version"], aliases))
         found = libraries(recorded_dependencies(row.get("Environment", {}).get("Variables", {})))
         row |= {"Libraries": found["libraries"], "ChangedLibraries": found["changed_libraries"]}
     show_rows(rows, ("Version", "Aliases", "CodeSha256", "LastModified", "Libraries"), output)
+
+
+def _leading_to(version: str, aliases: Mapping[str, Pointing]) -> Iterator[str]:
+    for name, pointing in aliases.items():
+        if pointing.version == version:
+            yield name
+        elif version in pointing.weights:
+            yield f"{name} {pointing.weights[version] * 100:g}%"
 
 
 @command.command()
@@ -79,28 +95,6 @@ def logs(name: str, request_id: str | None, limit: int, output: str) -> None:
         return
     for record in records:
         click.echo(record["text"].rstrip())
-
-
-@command.group()
-def alias() -> None:
-    """Aliases: names that point to a version and can be moved."""
-
-
-@alias.command("set")
-@click.argument("name")
-@click.argument("alias_name", metavar="ALIAS")
-@click.argument("version")
-@output_option
-def set_(name: str, alias_name: str, version: str, output: str) -> None:
-    """Point ALIAS of function NAME to VERSION; to roll back, name the earlier version."""
-    with told_plainly():
-        client = aws("lambda")
-        try:
-            answer: dict[str, Any] = client.update_alias(FunctionName=name, Name=alias_name, FunctionVersion=version)
-        except client.exceptions.ResourceNotFoundException:
-            answer = client.create_alias(FunctionName=name, Name=alias_name, FunctionVersion=version)
-    answer.pop("ResponseMetadata", None)
-    show(answer, output)
 
 
 def read_argument(text: str) -> str:

@@ -22,10 +22,13 @@ from expeditor.node import Application, FunctionResource, Template, node_paramet
 from expeditor.releases import (
     Catalogue,
     FileFlagStore,
+    FileFunctionActs,
     FlagsChangedError,
+    FunctionActs,
     OperatorObservations,
     Package,
     ParameterFlagStore,
+    ParameterFunctionActs,
     ReleaseError,
     ReleaseExistsError,
     Traffic,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.literals import StateMachineTypeType
 
 FLAGS_FILE = "experiments.json"
+FUNCTION_ACTS_FILE = "functions.history.jsonl"
 PARAMETER_VARIABLE = "EXPERIMENTS_PARAMETER"
 TOKEN_FILE = Path("secrets") / "operator.token"
 _OF_RELEASES = ("AWS::Serverless::", "AWS::SNS::", "AWS::SQS::", "AWS::IAM::")
@@ -100,6 +104,14 @@ def flag_store() -> FileFlagStore | ParameterFlagStore:
     """A parameter on AWS where ``EXPERIMENTS_PARAMETER`` names one, else the node's file."""
     name = os.environ.get(PARAMETER_VARIABLE)
     return ParameterFlagStore(aws("ssm"), name) if name else FileFlagStore(settings().home / FLAGS_FILE)
+
+
+def function_acts() -> FunctionActs:
+    """What was done to functions by hand, kept beside the flags."""
+    name = os.environ.get(PARAMETER_VARIABLE)
+    if name:
+        return ParameterFunctionActs(aws("ssm"), f"{name}.functions")
+    return FileFunctionActs(settings().home / FUNCTION_ACTS_FILE)
 
 
 def catalogue() -> Catalogue:

@@ -101,30 +101,6 @@ class AliasCatalogue(Catalogue):
         rows = functions_store.alias_moves(self._database.reader, name, alias, MOVES_LISTED_MAX)
         return [to_move(row) for row in rows]
 
-    def undo_alias_move(self, name: str, alias: str) -> "asyncio.Future[Alias]":
-        """Points an alias to where it pointed before its last move; that is a move as well.
-
-        Raises (through the future):
-            ResourceNotFoundError: no such alias, or the version it pointed to is deleted.
-            ResourceConflictError: it never pointed elsewhere.
-        """
-
-        def undo(connection: apsw.Connection) -> Alias:
-            current = existing_alias(connection, name, alias)
-            moves = functions_store.alias_moves(connection, name, alias, 1)
-            before = to_move(moves[0])
-            if before.version_before is None:
-                raise refusals.ResourceConflictError(f"{current.arn} has never pointed elsewhere; nothing to undo")
-            undone = replace(
-                current,
-                version=before.version_before,
-                additional_weights=before.weights_before,
-                revision_id=self._surroundings.ids.uuid(),
-            )
-            return self._put_alias(connection, undone)
-
-        return self._write(name, undo)
-
     def _put_alias(self, connection: apsw.Connection, alias: Alias) -> Alias:
         _check_alias_targets(connection, alias)
         row = AliasRow(

@@ -133,6 +133,7 @@ def create_release(catalogue: Catalogue, wanted: WantedRelease, by: str) -> Crea
     existing = catalogue.find(wanted.name)
     if existing is not None:
         _demand_same(existing, _candidate(catalogue, wanted, used, found))
+        _hold(catalogue, existing.name, pinned_versions(existing.definition))
         return Created(_recorded(catalogue, existing, wanted, by), False, ())
     _validate(catalogue, wanted, _defined(catalogue, wanted, found))
     parent = _parent(catalogue, wanted.name)
@@ -140,6 +141,7 @@ def create_release(catalogue: Catalogue, wanted: WantedRelease, by: str) -> Crea
     missing = [function for function in used if found[function.pin.name] is None]
     published = {function.pin.name: _publish(catalogue, function, role_arn) for function in missing}
     definition = _defined(catalogue, wanted, {**found, **published})
+    _hold(catalogue, wanted.name, pinned_versions(definition))
     manifest = Manifest(str(wanted.name), wanted.type, parsed_definition(definition), catalogue.pins(definition))
     catalogue.sfn.create_state_machine(
         name=str(wanted.name),
@@ -253,6 +255,33 @@ def _update(catalogue: Catalogue, pin: FunctionPin, archive: bytes, role_arn: st
         client.get_waiter("function_updated_v2").wait(FunctionName=pin.name)
         client.update_function_configuration(**settings)
     client.get_waiter("function_updated_v2").wait(FunctionName=pin.name)
+
+
+def _hold(catalogue: Catalogue, name: ReleaseName, versions: Mapping[str, str]) -> None:
+    """Puts an alias on each version before the release names it: Lambda deletes no version that an alias leads to.
+
+    Raises:
+        ReleaseError: a version was deleted meanwhile; nothing names it yet.
+    """
+    for function, version in versions.items():
+        try:
+            _point(catalogue, function, alias_of(name), version)
+        except catalogue.functions.exceptions.ResourceNotFoundException as error:
+            raise ReleaseError(f"version {version} of {function} was deleted at this moment; try again") from error
+
+
+def _point(catalogue: Catalogue, function: str, alias: str, version: str) -> None:
+    client = catalogue.functions
+    try:
+        client.create_alias(FunctionName=function, Name=alias, FunctionVersion=version)
+    except client.exceptions.ResourceConflictException:
+        if client.get_alias(FunctionName=function, Name=alias)["FunctionVersion"] != version:
+            client.update_alias(FunctionName=function, Name=alias, FunctionVersion=version)
+
+
+def alias_of(name: ReleaseName) -> str:
+    """The alias by which a release holds its versions; aliases have no dots."""
+    return str(name).replace(".", "_")
 
 
 def _parent(catalogue: Catalogue, name: ReleaseName) -> Release | None:

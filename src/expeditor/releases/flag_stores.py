@@ -68,12 +68,12 @@ class FileFlagStore:
     def write(self, flags: Flags) -> None:
         """See ``FlagStore``."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(self.path.with_suffix(".lock")):
+        with locked(self.path.with_suffix(".lock")):
             present = self.read().change.revision if self.exists() else 0
             if flags.change.follows != present:
                 raise FlagsChangedError(flags.change.follows, present)
             text = encode(render(flags))
-            _append(self._history, text)
+            append_line(self._history, text)
             _replace(self.path, msgspec.json.format(text, indent=2) + b"\n")
 
     def history(self) -> tuple[Flags, ...]:
@@ -139,7 +139,7 @@ def _in_force(present: Flags, documents: Iterable[Flags]) -> tuple[Flags, ...]:
     return tuple(reversed(chain))
 
 
-def _append(path: Path, line: bytes) -> None:
+def append_line(path: Path, line: bytes) -> None:
     """Adds *line*, on a line of its own even if a crash cut the one before."""
     with path.open("ab+") as file:
         size = file.seek(0, os.SEEK_END)
@@ -173,7 +173,8 @@ def _replace(path: Path, text: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Keeps other processes that lock *path* waiting."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -139,7 +139,7 @@ async def test_moved_alias_is_followed_at_once(region: Any) -> None:
     await region.functions.update_alias("fn", "prod", lambda was: replace(was, version="2"))
     assert await region.result(name="fn:prod") == "green"
 
-    await region.functions.undo_alias_move("fn", "prod")
+    await region.functions.update_alias("fn", "prod", lambda was: replace(was, version="1"))
     assert await region.result(name="fn:prod") == "blue"
 
 
