@@ -15,7 +15,7 @@ from expeditor.console.health import Health, health
 from expeditor.console.release_desk import Known, NodeSilentError, ReleaseDesk, Standing
 from expeditor.console.rendering import Pages
 from expeditor.console.rooms import Rooms
-from expeditor.console.shares import Bar, bars, drawn, given, since
+from expeditor.console.shares import Bar, bars, colours_of, drawn, given, since
 from expeditor.console.shop import ShopSilentError
 from expeditor.console.tally import Recent, Tally
 from expeditor.releases import RELEASE, arm_of
@@ -84,7 +84,7 @@ class ReleasePages:
             rows=list(reversed(rows)),
             problem=problem,
             broken=[row for row in rows if row.problem or (row.known and not row.known.is_intact)],
-            experiments=[_experiment(each) for each in history[-1].flags.values()] if history else [],
+            experiments=[_experiment(each, history) for each in history[-1].flags.values()] if history else [],
             stable=flag.stable if flag else "",
             moves=[flags.change for flags in reversed(history)][:MOVES_SHOWN],
             undone=_undone(history),
@@ -236,8 +236,9 @@ def _control_of(row: ReleaseRow, history: Sequence[Flags], known: Sequence[str])
     return next((each for each in (*before, parent) if each != str(row.name) and each in known), "")
 
 
-def _experiment(flag: Flag) -> dict[str, Any]:
-    shown: list[tuple[Bar, str]] = [(bar, drawn(bar)) for bar in bars(flag, 0 if flag.key == RELEASE else 4)]
+def _experiment(flag: Flag, history: Sequence[Flags]) -> dict[str, Any]:
+    colours = colours_of(history, flag.key)
+    shown: list[tuple[Bar, str]] = [(bar, drawn(bar)) for bar in bars(flag, colours)]
     return {"flag": flag, "bars": shown}
 
 

@@ -1,8 +1,9 @@
 """Who gets what, read off the flags: shares by rule, since when, and what a move changes. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import chain
 
 from expeditor.rollout import EVERYONE, WHOLE, Change, Flag, Flags, Rule
 
@@ -10,6 +11,7 @@ BAR_WIDTH, BAR_HEIGHT = 600, 24
 LABELLED_MIN, NAMED_MIN = 900, 2_000
 """Shares below are too narrow for a number inside the bar, or for a name; the words below the bar have both."""
 COLOURS = 6
+_FIRST_COLOURS = {"pipeline": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,8 @@ def percent(share: int) -> str:
     return f"{share / 100:g} %"
 
 
-def bars(flag: Flag, first_colour: int = 0) -> list[Bar]:
-    """A bar for each rule in the order in which they are asked; while the flag is off, what everyone gets instead.
-
-    Args:
-        first_colour: where to begin, so that two experiments do not look like one.
-    """
-    colours = {variant: (first_colour + number) % COLOURS for number, variant in enumerate(sorted(flag.variants))}
+def bars(flag: Flag, colours: Mapping[str, int]) -> list[Bar]:
+    """A bar for each rule in the order in which they are asked; while the flag is off, what everyone gets instead."""
     rules = flag.rules if flag.enabled else (_switched_off(flag),)
     return [
         Bar(
@@ -69,6 +66,16 @@ def bars(flag: Flag, first_colour: int = 0) -> list[Bar]:
         )
         for rule in rules
     ]
+
+
+def colours_of(history: Sequence[Flags], key: str) -> dict[str, int]:
+    """A colour for each variant that a flag ever had, in the order in which they came: no move changes one.
+
+    The experiments begin at different ones, so that they do not look like one.
+    """
+    ever = (sorted(flags.flags[key].variants) for flags in history if key in flags.flags)
+    first = _FIRST_COLOURS.get(key, 0)
+    return {name: (first + number) % COLOURS for number, name in enumerate(dict.fromkeys(chain.from_iterable(ever)))}
 
 
 def drawn(bar: Bar) -> str:

@@ -1,6 +1,6 @@
 """Who gets what, as the console tells it."""
 
-from expeditor.console.shares import bars, changes, drawn, given, percent, short, since, turns
+from expeditor.console.shares import bars, changes, colours_of, drawn, given, percent, short, since, turns
 from expeditor.rollout import (
     Author,
     Flags,
@@ -25,26 +25,32 @@ def shift(flags: Flags, share: int, target: Target, at: float, by: str = "anna")
 
 SHIFTED = shift(FIRST, 1_000, Target(), 200.0)
 TARGETED = shift(SHIFTED, 10_000, EMPLOYEES, 300.0, "ben")
+COLOURS = {V10: 0, V11: 1}
 
 
 def test_every_rule_has_a_bar_in_the_order_in_which_they_are_asked() -> None:
-    everyone, employees = reversed(bars(TARGETED.flag("release")))
+    everyone, employees = reversed(bars(TARGETED.flag("release"), COLOURS))
 
     assert [each.rule for each in (employees, everyone)] == ["employees", "everyone"]
     assert [(each.variant, each.share) for each in everyone.slices] == [(V10, 9_000), (V11, 1_000)]
     assert [(each.variant, each.share) for each in employees.slices] == [(V11, 10_000)], "nobody's share is not drawn"
 
 
-def test_a_variant_has_one_colour_in_all_bars_and_experiments_begin_elsewhere() -> None:
-    colours = {(each.variant, each.colour) for bar in bars(TARGETED.flag("release")) for each in bar.slices}
-    others = {each.colour for bar in bars(FIRST.flag("pipeline"), 4) for each in bar.slices}
+def test_a_variant_keeps_its_colour_whatever_is_moved() -> None:
+    later = moved(TARGETED, promoted(TARGETED, "release", V11), Author("anna", 500.0), "promote")
 
-    assert len(colours) == 2
-    assert others.isdisjoint({colour for _, colour in colours})
+    assert colours_of((FIRST, SHIFTED, TARGETED, later), "release") == COLOURS
+    assert {each.colour for each in bars(later.flag("release"), COLOURS)[0].slices} == {COLOURS[V11]}
+
+
+def test_experiments_do_not_share_colours() -> None:
+    assert set(colours_of((FIRST,), "pipeline").values()).isdisjoint(COLOURS.values())
 
 
 def test_a_bar_tells_in_words_what_it_shows() -> None:
-    wide, narrow = (drawn(bars(flags.flag("release"))[-1]) for flags in (SHIFTED, shift(FIRST, 500, Target(), 1.0)))
+    wide, narrow = (
+        drawn(bars(flags.flag("release"), COLOURS)[-1]) for flags in (SHIFTED, shift(FIRST, 500, Target(), 1.0))
+    )
 
     assert f'aria-label="everyone: {V10} 90 %, {V11} 10 %"' in wide
     assert ">v1.0.0 90 %</text>" in wide
@@ -56,13 +62,13 @@ def test_a_bar_tells_in_words_what_it_shows() -> None:
 def test_a_bar_cannot_carry_markup() -> None:
     flag = shifted(FIRST, "release", "<script>", 5_000, Target("unit_id=x"))
 
-    assert "<script>" not in "".join(map(drawn, bars(flag)))
+    assert "<script>" not in "".join(map(drawn, bars(flag, {**COLOURS, "<script>": 3})))
 
 
 def test_an_experiment_that_is_off_gives_everyone_the_stable_variant() -> None:
     off = switched(TARGETED, "release", enabled=False)
 
-    (bar,) = bars(off)
+    (bar,) = bars(off, COLOURS)
     assert [(each.variant, each.share) for each in bar.slices] == [(V10, 10_000)]
     assert given(off, V10) == "everyone, as the experiment is off"
     assert given(off, V11) == ""
