@@ -1,36 +1,48 @@
 """Who is watching which order, and what they have not seen yet."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
-from order_processing.domain import Order
+from order_processing.domain import AT_REST, Order, decode_order
 from order_processing.service.problems import Problem, ProblemError
+from order_processing.stores import PutDocument
 
 WATCHERS_MAX = 2_000
 POLL_SECONDS = 0.5
 
 
+News = Order | PutDocument
+"""A version of an order, decoded only for those who look at it."""
+
+_AT_REST = frozenset(status.value for status in AT_REST)
+
+
 class Watcher:
     """One open page or stream. It holds only the newest version it has not seen, so a slow reader costs no memory.
+
+    Args:
+        until_rest: whether it waits for the order to come to rest, rather than for each change.
 
     Attributes:
         order: the version seen last.
     """
 
-    __slots__ = ("_changed", "_newest", "closed", "order")
+    __slots__ = ("_changed", "_newest", "_until_rest", "closed", "order")
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, *, until_rest: bool = False) -> None:
         self.order = order
         self.closed = False
-        self._newest = order
+        self._newest: News = order
+        self._until_rest = until_rest
         self._changed = asyncio.Event()
 
-    def show(self, order: Order) -> None:
+    def show(self, news: News) -> None:
         """Takes a version; an older one than is known changes nothing."""
-        if order.version > self._newest.version:
-            self._newest = order
-            self._changed.set()
+        if news.version > self._newest.version:
+            self._newest = news
+            if not self._until_rest or _status(news) in _AT_REST:
+                self._changed.set()
 
     def close(self) -> None:
         """Ends the waiting: the reader is gone, or the service stops."""
@@ -38,16 +50,17 @@ class Watcher:
         self._changed.set()
 
     async def changed(self, patience: float) -> bool:
-        """Waits for a newer version, which is then in ``order``; False after *patience* seconds without, or closed."""
-        try:
+        """Waits for what it is here for, at most *patience* seconds; ``order`` is the newest version then.
+
+        False: there is no newer one.
+        """
+        with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._changed.wait()
-        except TimeoutError:
-            return False
         self._changed.clear()
-        news = self._newest is not self.order
-        self.order = self._newest
-        return news
+        is_news = self._newest is not self.order
+        self._newest = self.order = _order(self._newest)
+        return is_news
 
 
 class OrderFeed:
@@ -64,20 +77,25 @@ class OrderFeed:
         self._count = 0
         self._closed = False
 
-    def changed(self, order_ids: Collection[str]) -> None:
-        """Takes the ids that a commit changed; callable from any thread."""
-        if self._watchers and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._pass_on, order_ids)
+    def changed(self, written: Iterable[PutDocument]) -> None:
+        """Takes the orders that a commit changed; callable from any thread."""
+        watched = [each for each in written if each.order_id in self._watchers]
+        if watched and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._pass_on, watched)
 
     async def poll(self) -> None:
         """For a store that cannot tell what it commits: looks at the watched orders regularly, until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            self._pass_on(tuple(self._watchers))
+            for order_id in tuple(self._watchers):
+                self._look(order_id)
 
     @contextmanager
-    def watch(self, order: Order) -> Iterator[Watcher]:
+    def watch(self, order: Order, *, until_rest: bool = False) -> Iterator[Watcher]:
         """Watches an order until the block ends; what changed since *order* was read is shown at once.
+
+        Args:
+            until_rest: see ``Watcher``.
 
         Raises:
             ProblemError: WATCHERS_MAX are watching already.
@@ -85,12 +103,12 @@ class OrderFeed:
         if self._count >= WATCHERS_MAX:
             detail = f"{WATCHERS_MAX} streams are open; ask GET /orders/{order.order_id} from time to time instead"
             raise ProblemError(Problem.TOO_MANY_WATCHERS, detail, headers=((b"retry-after", b"5"),))
-        watcher = Watcher(order)
+        watcher = Watcher(order, until_rest=until_rest)
         watcher.closed = self._closed
         self._watchers.setdefault(order.order_id, set()).add(watcher)
         self._count += 1
         try:
-            self._pass_on((order.order_id,))
+            self._look(order.order_id)
             yield watcher
         finally:
             self._leave(order.order_id, watcher)
@@ -109,10 +127,20 @@ class OrderFeed:
         if not watchers:
             del self._watchers[order_id]
 
-    def _pass_on(self, order_ids: Collection[str]) -> None:
-        for order_id in order_ids:
-            watchers = self._watchers.get(order_id)
-            order = self._read(order_id) if watchers else None
-            if watchers and order is not None:
-                for watcher in watchers:
-                    watcher.show(order)
+    def _look(self, order_id: str) -> None:
+        order = self._read(order_id)
+        if order is not None:
+            self._pass_on((order,))
+
+    def _pass_on(self, news: Iterable[News]) -> None:
+        for each in news:
+            for watcher in self._watchers.get(each.order_id, ()):
+                watcher.show(each)
+
+
+def _status(news: News) -> str:
+    return news.status if isinstance(news, PutDocument) else news.status.value
+
+
+def _order(news: News) -> Order:
+    return decode_order(news.document) if isinstance(news, PutDocument) else news

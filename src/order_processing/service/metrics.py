@@ -1,7 +1,7 @@
 """What the order service tells Prometheus; never an id in a label."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -12,6 +12,7 @@ from order_processing.clock import Clock
 from order_processing.domain import DifferenceKind, Order, OrderStatus
 from order_processing.operations import ReconciliationReport
 from order_processing.service.relay import RelayFigures
+from order_processing.stores import PutDocument
 
 BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0)
 """Seconds: from the instant pipeline's milliseconds to the half hours of the batch jobs."""
@@ -117,10 +118,11 @@ class VoucherTimes:
         self._pending: dict[str, None] = {}
         self._counted: OrderedDict[str, None] = OrderedDict()
 
-    def changed(self, order_ids: Collection[str]) -> None:
-        """Remembers to look at these orders; beyond PENDING_MAX the measure becomes a sample."""
+    def changed(self, written: Iterable[PutDocument]) -> None:
+        """Remembers to look at the completed ones; beyond PENDING_MAX the measure becomes a sample."""
+        completed = (each.order_id for each in written if each.status == OrderStatus.COMPLETED.value)
         if len(self._pending) < PENDING_MAX:
-            self._pending.update(dict.fromkeys(order_ids))
+            self._pending.update(dict.fromkeys(completed))
 
     def measure(self, limit: int = 200) -> int:
         """Looks at up to *limit* of them; gives how many wait for the next call."""

@@ -117,7 +117,7 @@ class OrdersApi:
 
     async def _at_rest(self, order: Order, patience: float) -> Order:
         deadline = self._clock.monotonic() + patience
-        with self._feed.watch(order) as watcher:
+        with self._feed.watch(order, until_rest=True) as watcher:
             while watcher.order.status not in AT_REST and not watcher.closed:
                 left = deadline - self._clock.monotonic()
                 if left <= 0 or not await watcher.changed(left):

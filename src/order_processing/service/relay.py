@@ -17,8 +17,10 @@ BATCH_MAX = 10
 """SNS takes at most so many messages in one PublishBatch."""
 
 READ_MAX = 100
-GATHER_SECONDS = 0.004
-"""After a batch the next orders gather for so long; the first order after a quiet moment never waits."""
+GATHER_FACTOR = 2.0
+GATHER_SECONDS_MAX = 0.05
+"""After a batch the next orders gather for as many times as long as it took to publish it, at most for the second: so
+batches grow as the machine gets busy. The first order after a quiet moment never waits."""
 
 BACKOFF_FIRST_SECONDS = 0.05
 BACKOFF_MAX_SECONDS = 5.0
@@ -149,10 +151,12 @@ class Relay:
         """Publishes until the outbox is empty or the topic leaves some; gives how many."""
         left = 0
         while not left and not self._stop.is_set():
+            began = self._clock.monotonic()
             left = self.publish_once()
             if self.figures.oldest_unpublished_at is None:
                 break
-            self._stop.wait(GATHER_SECONDS)
+            taken = self._clock.monotonic() - began
+            self._stop.wait(min(GATHER_SECONDS_MAX, GATHER_FACTOR * taken))
         return left
 
     def _wake_later(self, failures: int) -> None:

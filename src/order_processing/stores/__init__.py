@@ -28,6 +28,7 @@ from order_processing.stores.contract import (
     Write,
 )
 from order_processing.stores.opening import StoreSettingsError, open_store
+from order_processing.stores.rows import PutDocument
 from order_processing.stores.sqlite import SocketOrderStore, SqliteOrderStore
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "OrderFilter",
     "OrderStore",
     "PutAudit",
+    "PutDocument",
     "PutIdempotency",
     "PutNotification",
     "PutOffer",

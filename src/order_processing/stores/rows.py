@@ -77,11 +77,6 @@ def _document(write: PutOrder) -> PutDocument:
     )
 
 
-def orders_in(rows: Iterable[Row]) -> list[str]:
-    """Ids of the orders that *rows* change."""
-    return [row.order_id for row in rows if isinstance(row, PutDocument)]
-
-
 def apply(connection: apsw.Connection, rows: Iterable[Row]) -> None:
     """Writes *rows* inside the transaction that the caller began.
 

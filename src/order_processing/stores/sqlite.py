@@ -37,7 +37,7 @@ class SqliteOrderStore(SqliteReads):
         return future
 
     def listen(self, changed: Changed) -> None:
-        """Calls *changed* with the ids of the orders that each commit changed, on the writer's thread."""
+        """Calls *changed* with the orders that each commit changed, on the writer's thread."""
         self._writer.listen(changed)
 
     def serve(self, socket_path: Path) -> None:

@@ -8,7 +8,7 @@ import selectors
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apsw
@@ -17,7 +17,7 @@ from order_processing.domain import SoldOutError
 from order_processing.errors import OrderProcessingError
 from order_processing.stores.connections import StoreFileError, connect_writer, migrate
 from order_processing.stores.contract import CommitUnknownError, ConflictError, StoreUnavailableError
-from order_processing.stores.rows import Rows, apply, orders_in
+from order_processing.stores.rows import PutDocument, Rows, apply
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,12 @@ EXIT_SOFTWARE = 70
 Done = Callable[[OrderProcessingError | None], None]
 """Told, on the writer's thread, that a transaction is on disk (None) or why it is not."""
 
-Changed = Callable[[frozenset[str]], None]
-"""Told, on the writer's thread, the ids of the orders that a commit changed."""
+Changed = Callable[[Sequence[PutDocument]], None]
+"""Told, on the writer's thread, the orders that a commit changed, as they are on disk now."""
+
+COMPANY_MIN = 3
+GATHER_SECONDS = 0.003
+"""After a commit of COMPANY_MIN transactions or more others are expected, and the next one gathers for so long."""
 
 
 class Work:
@@ -63,6 +67,7 @@ class Writer:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._closing = False
+        self._pause = threading.Event()
         self._is_woken = False
         self.watch(self._wake_out, self._drain_wakes)
         self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
@@ -99,6 +104,7 @@ class Writer:
     def close(self) -> None:
         """Writes what was submitted, then lets go of the file."""
         self._closing = True
+        self._pause.set()
         self.wake()
         self._thread.join()
         self._selector.close()
@@ -115,16 +121,25 @@ class Writer:
             os._exit(EXIT_SOFTWARE)
 
     def _gather_and_commit(self) -> None:
+        in_company = False
         while True:
-            for key, _ in self._selector.select(0 if self._waiting else None):
-                key.data()
+            self._look_around()
+            if in_company and self._waiting:
+                self._pause.wait(GATHER_SECONDS)
+                self._look_around()
             batch = list(self._waiting)
             for _ in batch:
                 self._waiting.popleft()
             if batch:
                 self._commit(batch)
+                in_company = len(batch) >= COMPANY_MIN
             elif self._closing:
                 return
+
+    def _look_around(self) -> None:
+        """Takes in what has arrived; waits for it when there is nothing to do."""
+        for key, _ in self._selector.select(0 if self._waiting else None):
+            key.data()
 
     def _drain_wakes(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -173,9 +188,8 @@ class Writer:
         self._connection = connect_writer(self.path)
 
     def _tell_listeners(self, batch: list[Work]) -> None:
-        if not self._listeners:
-            return
-        changed = frozenset(each for work in batch if work.refusal is None for each in orders_in(work.rows))
+        kept = (row for work in batch if work.refusal is None for row in work.rows)
+        changed = [row for row in kept if isinstance(row, PutDocument)]
         if changed:
             for listener in self._listeners:
                 listener(changed)
