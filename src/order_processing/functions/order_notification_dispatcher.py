@@ -13,6 +13,7 @@ import order_processing.experiments.decisions
 import order_processing.experiments.provider  # noqa: F401
 from order_processing.errors import RefusedError
 from order_processing.functions.task import Event
+from order_processing.gateways import aws_client
 from order_processing.operations import Claim, claim, shared_services
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _machine_arn(release: str) -> str:
 
 @cache
 def _client() -> "SFNClient":
-    return boto3.client("stepfunctions")
+    client: SFNClient = aws_client("stepfunctions")
+    return client
 
 
 def _load_client_models() -> None:

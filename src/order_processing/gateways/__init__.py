@@ -1,5 +1,6 @@
 """Where money, mail and goods leave our hands: contracts and what stands behind them."""
 
+from order_processing.gateways.aws import aws_client
 from order_processing.gateways.executions import (
     ExecutionRegister,
     ExecutionsUnreachableError,
@@ -71,6 +72,7 @@ __all__ = [
     "Unknown",
     "UrlError",
     "Warehouse",
+    "aws_client",
     "open_gateway",
     "open_mail",
     "remote_operations",

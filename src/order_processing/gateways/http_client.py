@@ -64,9 +64,14 @@ class HttpConnection:
         Raises:
             HttpError: there is none.
         """
+        answer = self.answer(method, target, headers, body)
+        return answer.status, bytes(answer.body)
+
+    def answer(self, method: str, target: str, headers: str = "", body: bytes = b"") -> "Answer":
+        """Like ``ask``: the whole answer."""
         head = f"{method} {target} HTTP/1.1\r\nHost: {self._host}\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
         kept = self._socket is not None
-        answer = _Answer()
+        answer = Answer()
         try:
             self._exchange(head.encode("latin-1") + body, answer)
         except (OSError, httptools.HttpParserError) as error:
@@ -75,7 +80,7 @@ class HttpConnection:
             raise HttpError(self._url, f"{type(error).__name__} {error}", unused=unused) from error
         if not answer.keep_alive:
             self.close()
-        return answer.status, bytes(answer.body)
+        return answer
 
     def close(self) -> None:
         """Hangs up."""
@@ -83,7 +88,7 @@ class HttpConnection:
             self._socket.close()
             self._socket = None
 
-    def _exchange(self, request: bytes, answer: "_Answer") -> None:
+    def _exchange(self, request: bytes, answer: "Answer") -> None:
         if self._socket is None:
             self._socket = self._connect()
         self._socket.sendall(request)
@@ -101,8 +106,12 @@ class HttpConnection:
         return ssl.create_default_context().wrap_socket(connected, server_hostname=self._address[0])
 
 
-class _Answer:
-    """One answer while it arrives; httptools calls the methods named ``on_...``."""
+class Answer:
+    """One answer while it arrives; httptools calls the methods named ``on_...``.
+
+    Attributes:
+        fields: header names, in small letters, and values.
+    """
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -110,11 +119,15 @@ class _Answer:
         self.complete = False
         self.keep_alive = False
         self.status = 0
+        self.fields: dict[str, str] = {}
         self.body = bytearray()
 
     def feed(self, received: bytes) -> None:
         self.begun = True
         self._parser.feed_data(received)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_body(self, part: bytes) -> None:
         self.body += part

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from order_processing.gateways import aws_client
 from order_processing.service.relay import PublishError
 from order_processing.stores import Notification
 
@@ -34,7 +35,6 @@ class SnsPublisher:
         Raises:
             PublishError: those settings do not suffice.
         """
-        import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
 
@@ -45,7 +45,7 @@ class SnsPublisher:
             tcp_keepalive=True,
         )
         try:
-            return cls(boto3.client("sns", config=config), topic_arn)
+            return cls(aws_client("sns", config), topic_arn)
         except BotoCoreError as error:
             raise PublishError(f"SNS cannot be used: {error}") from error
 

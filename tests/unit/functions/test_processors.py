@@ -41,7 +41,7 @@ def test_a_second_look_within_the_window_costs_no_read() -> None:
 
 
 def test_a_system_that_does_not_tell_is_never_busy() -> None:
-    processors = Processors(lambda: [])
+    processors = Processors(list)
 
     assert not processors.are_busy(10.0)
     assert not processors.are_busy(10.2)
