@@ -25,6 +25,50 @@ _PR_SET_PDEATHSIG = 1
 _REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 
+class JoinedWrites(asyncio.Transport):
+    """Passes writes on, two in one where the second follows at once: uvicorn writes an answer's head and body apart.
+
+    Each write that reaches a socket costs a system call here and wakes whoever reads there.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held + data)
+        else:
+            self._held = bytes(data)
+            self._loop.call_soon(self._release)
+
+    def close(self) -> None:
+        self._release()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._transport.set_protocol(protocol)
+
+    def _release(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 whose request head is bounded in bytes, in lines and in time, and whose refusals are problem+json.
 
@@ -40,6 +84,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
+        self.transport = JoinedWrites(self.transport, self.loop)
         self._head_timer = self.loop.call_later(HEADER_SECONDS_MAX, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:

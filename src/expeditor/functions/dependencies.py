@@ -12,7 +12,7 @@ import re
 import site
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from importlib import metadata
 
@@ -25,6 +25,7 @@ PLAIN_CHARACTERS_MAX = 1_024
 
 _LIST_CHARACTERS_MAX = 1_048_576
 _PACKED = "zlib:"
+_WORD = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(?:\[([^\]]*)\])?[^;]*(?:;(.*))?", re.DOTALL)
 _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
@@ -45,6 +46,11 @@ class Installed:
         """Version by normalized name; ``python`` is the interpreter's, as a runtime names it."""
         versions = {name: found.version for name, found in self._distributions.items()}
         return versions | {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+
+    @property
+    def modules(self) -> Set[str]:
+        """Top-level modules that the distributions have."""
+        return self._providers.keys()
 
     def needed(self, modules: Iterable[str]) -> dict[str, str]:
         """The distributions that have *modules*, and all that those require, as far as they are installed."""
@@ -88,17 +94,25 @@ def dependencies_of(code: FunctionCode, installed: Installed) -> dict[str, str]:
 
     What is named only while the code runs, by a text, is not seen.
     """
-    return installed.needed(imported_modules(code))
+    return installed.needed(imported_modules(code, installed.modules))
 
 
-def imported_modules(code: FunctionCode) -> set[str]:
-    """Top-level modules that the Python files of *code* import and do not bring along; not those for types only."""
+def imported_modules(code: FunctionCode, among: Set[str]) -> set[str]:
+    """Those of the top-level modules *among* that the Python files of *code* import and do not bring along.
+
+    Not those for types only. Parsing takes most of the time, so only files that name another module are parsed.
+    """
     own = {file.path.parts[0].removesuffix(".py") for file in code.files}
-    names: set[str] = set()
+    sought = set(among) - own - sys.stdlib_module_names
+    found: set[str] = set()
     for file, chunks in code.contents():
         if file.path.suffix == ".py":
-            names.update(_imports(b"".join(chunks)))
-    return names - own - sys.stdlib_module_names
+            source = b"".join(chunks)
+            if any(word.decode() in sought for word in set(_WORD.findall(source))):
+                imported = sought.intersection(_imports(source))
+                sought -= imported
+                found |= imported
+    return found
 
 
 def with_dependencies(environment: Mapping[str, str], dependencies: Mapping[str, str]) -> dict[str, str]:

@@ -63,11 +63,18 @@ class OutboxFolder:
         name = "".join(letter if letter.isalnum() or letter in "-_.@" else "_" for letter in mail.message_id)
         draft = self._folder / f".{name}"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(rendered(mail))
+            self._write(draft, rendered(mail))
             draft.replace(self._folder / f"{name}.eml")
         except OSError as error:
             raise MailError(f"the message {mail.message_id} cannot be written to {self._folder}: {error}") from error
+
+    def _write(self, draft: Path, content: bytes) -> None:
+        """The folder is made by the first message."""
+        try:
+            draft.write_bytes(content)
+        except FileNotFoundError:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(content)
 
 
 class Smtp:

@@ -49,9 +49,9 @@ class Work:
 class Writer:
     """Group commit.
 
-    Transactions that arrive while a commit is in flight join the next one, each in a savepoint of its own, so that one
-    that is refused does not hurt the others. Sockets of other processes are read by the same thread: a commit asked
-    for over a socket changes threads nowhere.
+    Transactions that arrive while a commit is in flight join the next one; one that is refused does not hurt the
+    others. Sockets of other processes are read by the same thread: a commit asked for over a socket changes threads
+    nowhere.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,6 +69,7 @@ class Writer:
         self._closing = False
         self._pause = threading.Event()
         self._is_woken = False
+        self._is_refusing = False
         self.watch(self._wake_out, self._drain_wakes)
         self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
         self._thread.start()
@@ -160,9 +161,8 @@ class Writer:
         connection = self._connection
         committing = False
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for work in batch:
-                self._apply(work)
+            if self._is_refusing or not self._apply_all(batch):
+                self._is_refusing = self._apply_each(batch)
             committing = True
             connection.execute("COMMIT")
         except apsw.Error as error:
@@ -171,6 +171,24 @@ class Writer:
             self._reconnect()
             return CommitUnknownError(str(error)) if committing else StoreUnavailableError(str(self.path), str(error))
         return None
+
+    def _apply_all(self, batch: list[Work]) -> bool:
+        """Without savepoints, which cost as much as the writing itself; False: one is refused, and nothing applied."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for work in batch:
+                apply(self._connection, work.rows)
+        except (ConflictError, SoldOutError):
+            self._connection.execute("ROLLBACK")
+            return False
+        return True
+
+    def _apply_each(self, batch: list[Work]) -> bool:
+        """Each in a savepoint of its own; True when one was refused, as the next one may be."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        for work in batch:
+            self._apply(work)
+        return any(work.refusal is not None for work in batch)
 
     def _apply(self, work: Work) -> None:
         connection = self._connection
