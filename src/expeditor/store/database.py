@@ -1,11 +1,12 @@
 """One SQLite file, one writer thread, group commit."""
 
 import asyncio
+import contextlib
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 import apsw
@@ -15,6 +16,9 @@ from expeditor.errors import ExpeditorError
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5_000
+
+PATIENCE_SECONDS = 0.05
+"""So long patient work waits for a commit to join; then it gets one of its own."""
 
 
 class StoreError(ExpeditorError):
@@ -54,8 +58,9 @@ class Database:
         self.reader = reader
         self._writer = writer
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[_Work[Any]] = deque()
-        self._wake = threading.Condition()
+        self._arrived: SimpleQueue[_Work[Any] | None] = SimpleQueue()
+        self._patient: SimpleQueue[_Work[Any]] = SimpleQueue()
+        self._patience: asyncio.TimerHandle | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._write_until_closed, name=f"writer {path.name}", daemon=True)
         self._thread.start()
@@ -75,42 +80,51 @@ class Database:
         _migrate(writer, path, migrations)
         return cls(path, writer, _connect(path))
 
-    def submit(self, run: Callable[[apsw.Connection], T]) -> "asyncio.Future[T]":
+    def submit(self, run: Callable[[apsw.Connection], T], *, patient: bool = False) -> "asyncio.Future[T]":
         """Runs *run* in the next commit; the future gives its result once that is on disk.
 
         What *run* raises reaches only its own future, and nothing it wrote stays. It may run twice, when another
         piece of the same commit fails, so it must not have effects outside the connection.
 
+        Args:
+            patient: nobody is held up by it, so it waits a moment for a commit that takes place anyway.
+
         Raises (through the future):
             CommitUnknownError: the commit itself raised.
         """
-        future: asyncio.Future[T] = self._loop.create_future()
-        with self._wake:
-            if self._closing:
-                raise StoreError(f"{self.path} is closed; nothing more can be written")
-            self._waiting.append(_Work(run, future))
-            self._wake.notify()
-        return future
+        if self._closing:
+            raise StoreError(f"{self.path} is closed; nothing more can be written")
+        work = _Work(run, self._loop.create_future())
+        if not patient:
+            self._arrived.put(work)
+            return work.future
+        self._patient.put(work)
+        if self._patience is None:
+            self._patience = self._loop.call_later(PATIENCE_SECONDS, self._lose_patience)
+        return work.future
 
     async def close(self) -> None:
         """Finishes what was submitted and closes the file."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
+        self._closing = True
+        self._lose_patience()
         await self._loop.run_in_executor(None, self._thread.join)
         self.reader.close()
         self._writer.close()
 
+    def _lose_patience(self) -> None:
+        """Wakes the writer, which takes the patient work then, and sees that it is to end."""
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        self._arrived.put(None)
+
     def _write_until_closed(self) -> None:
-        while True:
-            with self._wake:
-                while not self._waiting and not self._closing:
-                    self._wake.wait()
-                batch = list(self._waiting)
-                self._waiting.clear()
-            if not batch:
-                return
-            self._commit(batch)
+        while not (self._closing and self._arrived.empty() and self._patient.empty()):
+            first = self._arrived.get()
+            works = [first, *_all_of(self._arrived), *_all_of(self._patient)]
+            batch = [work for work in works if work is not None]
+            if batch:
+                self._commit(batch)
 
     def _commit(self, batch: list[_Work[Any]]) -> None:
         """Writes *batch* in one transaction; when a piece raises, the others are written without it."""
@@ -162,6 +176,13 @@ class Database:
 
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(resolve)
+
+
+def _all_of(queue: "SimpleQueue[T]") -> Iterator[T]:
+    """Empties *queue*."""
+    with contextlib.suppress(Empty):
+        while True:
+            yield queue.get_nowait()
 
 
 def _connect(path: Path) -> apsw.Connection:

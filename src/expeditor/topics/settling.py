@@ -79,7 +79,7 @@ class Settler:
             return
         batch, self._outcomes = self._outcomes, _Outcomes()
         settlement = batch.settlement()
-        self._writing = self._database.submit(lambda connection: store.settle(connection, settlement))
+        self._writing = self._database.submit(lambda connection: store.settle(connection, settlement), patient=True)
         self._writing.add_done_callback(partial(self._written, batch))
 
     async def finish(self) -> None:

@@ -83,6 +83,37 @@ async def test_a_commit_that_raises_is_unknown_to_everybody_in_it_and_the_next_o
     await database.close()
 
 
+async def test_patient_work_is_written_with_the_next_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "PATIENCE_SECONDS", 3600.0)
+    database = await opened(tmp_path / "t.db")
+
+    patient = database.submit(insert(1), patient=True)
+    await database.submit(insert(2))
+
+    assert patient.result() == 1
+    assert values(database) == [1, 2]
+    await database.close()
+
+
+async def test_patient_work_is_written_also_when_no_other_follows(tmp_path: Path) -> None:
+    database = await opened(tmp_path / "t.db")
+
+    assert await database.submit(insert(1), patient=True) == 1
+
+    assert values(database) == [1]
+    await database.close()
+
+
+async def test_close_writes_patient_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "PATIENCE_SECONDS", 3600.0)
+    database = await opened(tmp_path / "t.db")
+
+    patient = database.submit(insert(1), patient=True)
+    await database.close()
+
+    assert await patient == 1
+
+
 async def test_every_connection_syncs_fully(tmp_path: Path) -> None:
     database = await opened(tmp_path / "t.db")
 
