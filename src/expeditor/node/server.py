@@ -59,6 +59,7 @@ class Server:
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         self._server = _QuietServer(config)
