@@ -138,7 +138,7 @@ _CLOSE = """
     SET status = v.column1, output = v.column2, error = v.column3, cause = v.column4, stopped_at = v.column5
     FROM (VALUES {rows}) AS v WHERE executions.id = v.column6
 """
-_CHUNKS = (64, 16, 4, 1)
+_CHUNKS = (64, 16)
 _STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE")
 _MOST = "SUCCEEDED"
 """What most executions are: those of all machines are found sooner from the newest id down than through the index."""
@@ -177,11 +177,12 @@ def _write_rows(connection: apsw.Connection, statement: str, rows: Sequence[tupl
     """Runs *statement* over all rows, many at a time.
 
     One statement for many rows, because the writer thread gives up the interpreter lock for each statement, and gets it
-    back only after waiting for a busy event loop: 64 rows one by one cost up to a tenth of a second.
+    back only after waiting for a busy event loop: 64 rows one by one cost up to a tenth of a second. The last few rows
+    have a statement of their very number, as there are not so many of these.
     """
     at = 0
-    for size in _CHUNKS:
-        while len(rows) - at >= size:
+    for size in (*_CHUNKS, len(rows) % _CHUNKS[-1]):
+        while size and len(rows) - at >= size:
             values = list(chain.from_iterable(rows[at : at + size]))
             connection.execute(_filled_in(statement, len(rows[0]), size), values)
             at += size
