@@ -2,18 +2,15 @@
 
 A call that finds all workers busy waits a moment before another worker is forked for it. A handler that computes is
 done by then, and more processes would only take the processors from each other; one that waits for something is not.
-While the processors are busy the moment is longer, so that only calls that others hold up for long get more workers.
 """
 
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from expeditor.functions import refusals
 from expeditor.functions.loading import InitError, Loader
-from expeditor.functions.processors import Processors
 from expeditor.functions.workers import Call, Worker, Workplace, unresolved
 
 TEMPLATE_IDLE_FACTOR = 10
@@ -31,17 +28,13 @@ class PoolSettings:
         workers_max: processes that run at the same time.
         waiting_max: invocations that wait while all of them are busy; more are refused.
         patience_seconds: a call waits so long before the pool grows for it; it doubles at most each time.
-        busy_patience_seconds: the same while the processors are busy.
         idle_seconds: a worker with nothing to do for so long is ended; the template after ten times that.
-        are_busy: whether the processors are, at an instant of a clock that never goes back.
     """
 
     workers_max: int = 8
     waiting_max: int = 1000
     patience_seconds: float = 0.02
-    busy_patience_seconds: float = 0.5
     idle_seconds: float = 60.0
-    are_busy: Callable[[float], bool] = field(default_factory=lambda: Processors().are_busy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +170,7 @@ class Pool:
         room = self._useful_workers() - count
         if settings.patience_seconds:
             room = min(room, max(1, count))
-        now = self._loop.time()
-        busy = settings.patience_seconds and settings.are_busy(now)
-        overdue = now - (settings.busy_patience_seconds if busy else settings.patience_seconds)
+        overdue = self._loop.time() - settings.patience_seconds
         while self._waiting and room > 0 and (not self._workers or self._waiting[0].waits_since <= overdue):
             self._fork().run(self._waiting.popleft())
             room -= 1

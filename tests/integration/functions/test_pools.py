@@ -211,14 +211,3 @@ async def test_close_ends_all_and_answers_what_runs(tmp_path: Path) -> None:
             await each
     with pytest.raises(refusals.ServiceUnavailableError):
         await region.functions.invoke("fn", b"1")
-
-
-async def test_while_the_processors_are_busy_calls_wait_longer_before_the_pool_grows(tmp_path: Path) -> None:
-    pool = PoolSettings(workers_max=3, patience_seconds=0.01, busy_patience_seconds=30.0, are_busy=lambda _: True)
-    region = open_region(tmp_path, replace(SETTINGS, pool=pool))
-    await region.deploy("handlers.process")
-
-    results = await asyncio.gather(*(region.result(number) for number in range(7)))
-
-    assert len({result["pid"] for result in results}) == 1
-    await close_region(region)
