@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -21,15 +22,16 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 class Artifacts:
     """The folders below *root*, one per package, named by its SHA-256 in hex.
 
-    ``put`` may run on any thread; whoever loses a race to the same name takes the folder of the winner. ``held`` and
-    ``take_away`` belong to one thread, so that whoever puts an artifact and then writes a version that uses it, and
-    holds it meanwhile, finds it there.
+    ``put`` may run on any thread, one at a time: of many functions of one package the first writes it, the others find
+    it there. ``held`` and ``take_away`` belong to one thread, so that whoever puts an artifact, then writes a version
+    that uses it, and holds it meanwhile, finds it there.
     """
 
     def __init__(self, root: Path, ids: Ids) -> None:
         self.root = root
         self._ids = ids
         self._held: Counter[str] = Counter()
+        self._writing = threading.Lock()
         root.mkdir(parents=True, exist_ok=True)
         for pattern in (_INCOMING, _OUTGOING):
             for leftover in root.glob(f"{pattern}*"):
@@ -47,8 +49,9 @@ class Artifacts:
             OSError: the disk is full or not writable; nothing stays.
         """
         name = code.sha256.hex()
-        if not self.path(name).exists():
-            self._extract(code, name)
+        with self._writing:
+            if not self.path(name).exists():
+                self._extract(code, name)
         return name
 
     @contextlib.contextmanager

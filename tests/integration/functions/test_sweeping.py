@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,27 @@ async def test_publishing_and_deleting_the_same_code_at_once_never_leaves_a_vers
     await asyncio.gather(*(live(f"fn-{number}") for number in range(4)))
 
     assert stored(tmp_path) == set()
+
+
+def test_a_package_that_many_functions_share_is_written_once(tmp_path: Path) -> None:
+    ids = CountingIds()
+    artifacts = Artifacts(tmp_path / "artifacts", ids)
+    code = package(tmp_path / "shared", **{f"module_{number}": f"NUMBER = {number}" for number in range(20)})
+
+    with ThreadPoolExecutor(6) as pool:
+        names = set(pool.map(artifacts.put, [code] * 12))
+
+    assert names == {code.sha256.hex()}
+    assert ids.drawn == 1
+
+
+class CountingIds(SeededIds):
+    """Counts what was drawn: one id for each folder that is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn = 0
+
+    def uuid(self) -> str:
+        self.drawn += 1
+        return super().uuid()
