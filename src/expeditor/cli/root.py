@@ -56,7 +56,7 @@ def tree() -> None:
     \b
     Examples:
       expeditor up
-      expeditor order create --unit-id chicago-dining-1 --wait
+      expeditor order create --unit-id chicago-dining --wait
       expeditor execution list --status FAILED
     """
 

@@ -83,7 +83,7 @@ def test_call_that_lacks_its_parameters_fails(endpoint: Endpoint) -> None:
         (
             {"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}], "End": True},
             {},
-            "TestState API does not support Map or Parallel states",
+            "TestState API does not support Parallel or Map states when a mock is not specified",
         ),
         (
             {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": True},

@@ -51,6 +51,9 @@ ONLY_MOCKED: Final[Mapping[str, str]] = {
 }
 """Members of stateConfiguration, which say something about a mock, and their names in refusals."""
 
+NOT_WITHOUT_A_MOCK: Final = "TestState API does not support"
+"""Source: API_TestState, "TestState only supports the following when a mock is specified"."""
+
 TIMED_OUT: Final = Failed("States.Timeout", "")
 
 
@@ -179,17 +182,14 @@ def _check_testable(state: State, params: Params) -> None:
         if not isinstance(state, TaskState | MapState | ParallelState):
             raise ValidationError(f"State type '{state.type}' is not supported when a mock is specified")
     elif isinstance(state, MapState | ParallelState):
-        raise UntestableStateError(
-            "TestState API does not support Map or Parallel states. "
-            "Supported state types include: [Task, Wait, Pass, Succeed, Fail, Choice]"
-        )
+        raise UntestableStateError(f"{NOT_WITHOUT_A_MOCK} Parallel or Map states when a mock is not specified.")
     elif isinstance(state, TaskState):
         if "roleArn" not in params:
             raise ValidationError("RoleArn must be specified when testing a Task state")
         if state.resource.wants_token or ".sync" in state.resource.action:
             raise UntestableStateError(
-                "TestState API does not support Activity tasks, .sync or .waitForTaskToken service integration "
-                "patterns when a mock is not specified."
+                f"{NOT_WITHOUT_A_MOCK} Activity tasks, .sync or .waitForTaskToken service integration patterns "
+                "when a mock is not specified."
             )
 
 
