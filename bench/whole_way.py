@@ -26,7 +26,7 @@ def measure(seconds: float) -> dict[str, Any]:
     with started() as node:
         ready_s = node.ready_s
         idle_rss = {name: round(used.rss_mb, 1) for name, used in by_role(node.pid).items()}
-        run(Plan(UNIT_ID, 2.0, in_flight=4, until_voucher=True))
+        run(Plan(UNIT_ID, 4.0, in_flight=64, until_voucher=True))
         idle = run(Plan(UNIT_ID, seconds, in_flight=1, until_voucher=True))
         rounds = [at_64(node.pid, seconds / ROUNDS) for _ in range(ROUNDS)]
         usual = median(each["orders_per_s"] for each in rounds)
