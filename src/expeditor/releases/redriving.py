@@ -13,6 +13,9 @@ from expeditor.rollout import NAME_CHARACTERS_MAX, ReleaseName, ResumeError, res
 
 REDRIVABLE = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 
+_FROM = "-from-"
+"""In the names of machines that are a release's part from a state on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
@@ -34,7 +37,8 @@ def redrive(catalogue: Catalogue, execution_arn: str, onto: ReleaseName, state: 
 
     Steps Functions redrives on the same machine only and starts new executions at the beginning only. So a machine is
     made of the release from that state on (``RELEASE-from-STATE``, once, immutable like any release), and started with
-    the input the state had, under the execution's own name: a second redrive of it onto the same release is refused.
+    the input the state had, under the execution's own name. A second redrive of it is refused: onto the same release
+    always, onto another unless the first one failed as well.
 
     Args:
         state: to go on from; None: the last one that called something and did not get it done.
@@ -51,6 +55,7 @@ def redrive(catalogue: Catalogue, execution_arn: str, onto: ReleaseName, state: 
     release = catalogue.get(onto)
     definition = resumed_definition(release.definition, start, f"{onto} from {start}")
     _demand_start(release, recording, start, definition)
+    _demand_not_continued(catalogue, recording, onto.machine)
     machine_arn = _machine(catalogue, release, start, definition)
     return _started(catalogue, recording, start, machine_arn)
 
@@ -77,8 +82,24 @@ def _demand_start(release: Release, recording: Recording, state: str, definition
         )
 
 
+def _demand_not_continued(catalogue: Catalogue, recording: Recording, releases_of: str) -> None:
+    """Two continuations of one execution would be two owners of what it is about; one that failed may be replaced."""
+    client = catalogue.sfn
+    for page in client.get_paginator("list_state_machines").paginate():
+        for machine in page["stateMachines"]:
+            if _FROM not in machine["name"] or not machine["name"].startswith(f"{releases_of}-v"):
+                continue
+            arn = f"{machine['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{recording.name}"
+            try:
+                status = client.describe_execution(executionArn=arn)["status"]
+            except client.exceptions.ExecutionDoesNotExist:
+                continue
+            if status not in REDRIVABLE:
+                raise ReleaseError(f"{recording.name} was redriven onto {machine['name']} before and is {status} there")
+
+
 def _machine(catalogue: Catalogue, release: Release, state: str, definition: str) -> str:
-    name = f"{release.name}-from-{state}"
+    name = f"{release.name}{_FROM}{state}"
     if len(name) > NAME_CHARACTERS_MAX:
         raise ResumeError(f"{name} is longer than {NAME_CHARACTERS_MAX} characters; shorten the state's name")
     tags: Any = [{"key": Tag.PARENT, "value": str(release.name)}]

@@ -272,8 +272,22 @@ def test_a_failed_execution_goes_on_from_its_failed_state_on_a_mended_release(so
     assert (sold.folder / "o-1").read_text() == "scan pay pay ", "what was done is not done again"
     with pytest.raises(ReleaseError, match="was redriven onto"):
         redrive(sold.catalogue, failed, sold.name("1.0.1"))
+    with pytest.raises(ReleaseError, match=r"was redriven onto .*1\.0\.1-from-Pay before and is SUCCEEDED there"):
+        redrive(sold.catalogue, failed, sold.name("1.0.0"))
     assert sold.name("1.0.1") in sold.catalogue.arns()
     assert "from" not in {name.version.partition("-")[2][:4] for name in sold.catalogue.arns()}, "no release of its own"
+
+
+def test_a_redrive_that_failed_as_well_may_be_followed_by_another(sold: Workshop) -> None:
+    failed = sold.run("1.0.0", "o-1")
+    again = redrive(sold.catalogue, failed, sold.name("1.0.0"))
+    assert sold.ended(again.execution_arn)["status"] == "FAILED"
+    sold.code["pay"] = MENDED
+    sold.release("1.0.1")
+
+    done = redrive(sold.catalogue, failed, sold.name("1.0.1"))
+
+    assert sold.ended(done.execution_arn)["status"] == "SUCCEEDED"
 
 
 def test_redrives_that_cannot_be_are_refused(sold: Workshop) -> None:
