@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from order_processing.domain import (
-    Breaker,
     Order,
     Outcome,
     PaymentAttempt,
@@ -48,16 +47,13 @@ class PaymentUnknownError(TransientError):
         self.reason = reason
 
 
-def send(services: Services, order: Order, attempt: PaymentAttempt, breaker: Breaker | None = None) -> Result:
+def send(services: Services, order: Order, attempt: PaymentAttempt) -> Result:
     """Asks the provider; the same attempt may be sent any number of times, as its key stays.
-
-    Args:
-        breaker: as ``demand_not_held`` gave it a moment ago.
 
     Raises:
         PaymentHeldError: the provider was not asked.
     """
-    return ask(services, order.order_id, lambda payments: _sent(payments, order, attempt), breaker)
+    return ask(services, order.order_id, lambda payments: _sent(payments, order, attempt))
 
 
 def _sent(payments: PaymentGateway, order: Order, attempt: PaymentAttempt) -> Result:

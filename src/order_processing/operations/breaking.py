@@ -55,28 +55,20 @@ def close_breaker(services: Services, *, by: str, reason: str) -> Breaker:
     return _move(services, lambda breaker: closed_by_hand(breaker, by=by, reason=reason))
 
 
-def demand_not_held(services: Services) -> Breaker:
-    """For those who write something down before they ask: the breaker, unless nobody may ask now.
-
-    Raises:
-        PaymentHeldError: nobody may.
-    """
+def demand_not_held(services: Services) -> None:
+    """For those who write something down before they ask: raises PaymentHeldError when nobody may ask now."""
     breaker, _ = _read(services)
     if admitted(breaker, services.policy.breaker, services.clock.now()) is None:
         raise PaymentHeldError(breaker)
-    return breaker
 
 
-def ask(services: Services, order_id: str, question: Callable[[PaymentGateway], T], known: Breaker | None = None) -> T:
+def ask(services: Services, order_id: str, question: Callable[[PaymentGateway], T]) -> T:
     """What the gateway answers to *question*, which is about one order; no answer counts against it.
-
-    Args:
-        known: the breaker as read a moment ago, which saves a read while it is closed.
 
     Raises:
         PaymentHeldError: it was not asked.
     """
-    entered = known if known is not None and known.state is BreakerState.CLOSED else _enter(services)
+    entered = _enter(services)
     answer = question(services.payments)
     if isinstance(answer, Unknown) and not answer.answered:
         now = services.clock.now()

@@ -150,11 +150,11 @@ def _demand_status(order: Order, status: OrderStatus, to: OrderStatus) -> None:
 
 def _attempt(services: Services, order: Order, epoch: int, purpose: Purpose, units: tuple[int, ...] = ()) -> Order:
     """Records what is about to be asked, asks, records the answer."""
-    breaker = demand_not_held(services)
+    demand_not_held(services)
     begun = _begin(services, order, epoch, purpose, units)
     attempt = unresolved(begun.payments, purpose)
     assert attempt is not None
-    result: Result = send(services, begun, attempt, breaker)
+    result: Result = send(services, begun, attempt)
     if purpose is Purpose.VOID and isinstance(result, Declined):
         found = look_up(services, begun, attempt)  # it may be back already: run out, or given back at the provider
         result = found if isinstance(found, Succeeded | Unknown) else result
