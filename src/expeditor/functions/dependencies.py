@@ -149,7 +149,7 @@ def _imports(source: bytes) -> Iterator[str]:
     """Top-level modules of the import statements; none in a file that cannot be imported itself."""
     try:
         waiting: list[ast.AST] = [ast.parse(source)]
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deeply
         return
     while waiting:
         node = waiting.pop()

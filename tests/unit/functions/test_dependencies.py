@@ -112,6 +112,13 @@ def test_own_modules_typing_only_imports_and_relative_ones_are_no_dependencies(t
     assert imported_modules(code, among) == imported
 
 
+@pytest.mark.parametrize("nested", ["-" * 100_000 + "1", "(" * 100_000, "x" + ".y" * 100_000])
+def test_a_file_nested_too_deeply_to_be_imported_has_no_imports(tmp_path: Path, nested: str) -> None:
+    code = package(tmp_path, deep=f"import real\n{nested}", plain="import other")
+
+    assert imported_modules(code, {"real", "other"}) == {"other"}
+
+
 def test_the_libraries_of_this_interpreter_are_found_by_default() -> None:
     needed = Installed().needed({"boto3"})
 
