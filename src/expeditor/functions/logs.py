@@ -1,6 +1,7 @@
 """Logs of invocations: one file per function version, a JSON line per invocation, bounded by rotation."""
 
 import asyncio
+import logging
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import msgspec
 
 from expeditor.clock import Clock
 from expeditor.functions.reports import Report
+
+_log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.1
 FLUSH_BYTES = 262_144
@@ -45,7 +48,10 @@ _decoder = msgspec.json.Decoder(_Line)
 
 
 class FunctionLogs:
-    """Writes to ``ROOT/FUNCTION/VERSION.log``, some times a second; a full file moves to ``VERSION.log.1``."""
+    """Writes to ``ROOT/FUNCTION/VERSION.log``, some times a second; a full file moves to ``VERSION.log.1``.
+
+    What cannot be written, as on a full disk, is left out and counted: a log never holds an invocation up.
+    """
 
     def __init__(self, root: Path, clock: Clock) -> None:
         self._root = root
@@ -53,6 +59,7 @@ class FunctionLogs:
         self._loop = asyncio.get_running_loop()
         self._waiting: defaultdict[tuple[str, str], list[_Line]] = defaultdict(list)
         self._waiting_bytes = 0
+        self._left_out = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, function: str, report: Report, *, failed: bool = False) -> None:
@@ -71,7 +78,19 @@ class FunctionLogs:
             self._timer = None
         waiting, self._waiting, self._waiting_bytes = self._waiting, defaultdict(list), 0
         for (function, version), lines in waiting.items():
-            _append(self._path(function, version), _encoder.encode_lines(lines))
+            self._write(self._path(function, version), lines)
+
+    def _write(self, path: Path, lines: list[_Line]) -> None:
+        try:
+            _append(path, _encoder.encode_lines(lines))
+        except OSError as error:
+            if not self._left_out:
+                _log.warning("logs of functions cannot be written and are left out (%s); make room in %s", error, path)
+            self._left_out += len(lines)
+        else:
+            if self._left_out:
+                _log.warning("logs of functions are written again; those of %d invocations are missing", self._left_out)
+            self._left_out = 0
 
     def read(self, function: str, version: str, request_id: str | None, limit: int) -> list[LogRecord]:
         """The last *limit* records of a version, oldest first; with *request_id* only those of that invocation."""

@@ -376,3 +376,24 @@ async def test_pause_ends_with_its_function(region: Any) -> None:
     await region.functions.delete_function("fn")
 
     assert not region.functions.pauses.is_paused("fn")
+
+
+async def test_logs_that_cannot_be_written_hold_no_invocation_up(region: Any, caplog: pytest.LogCaptureFixture) -> None:
+    in_the_way = region.home / "logs" / "fn"
+    in_the_way.parent.mkdir(exist_ok=True)
+    in_the_way.touch()
+    await region.deploy("handlers.print_much")
+
+    for _ in range(2):
+        assert await region.result(300_000) == 300_000
+    in_the_way.unlink()
+    assert await region.result(1) == 1
+
+    [record] = region.functions.logs("fn")
+    assert "REPORT RequestId" in record.text
+    told = [each.getMessage() for each in caplog.records if each.name == "expeditor.functions.logs"]
+    assert [each.partition(" (")[0].partition(";")[0] for each in told] == [
+        "logs of functions cannot be written and are left out",
+        "logs of functions are written again",
+    ]
+    assert told[1].endswith("those of 2 invocations are missing")

@@ -148,3 +148,8 @@ def write_frames(event, context):
 
 def text_bytes(event, context):
     return b'{"already": "JSON"}'
+
+
+def print_much(event, context):
+    print("x" * event)
+    return event
