@@ -35,7 +35,7 @@ class FraudSignals(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         orders_of_user, cities_of_user: orders, and different cities, within the user's window.
-        account_age_seconds: since the user's first order; None: not known.
+        account_age_seconds: since the user's first order; None: not known, or not asked for at this amount.
         orders_of_card, users_of_card: orders, and different users, within the card's window; 0: not known, or shared.
         orders_from_source: orders from the same address within its window; 0: not known.
     """

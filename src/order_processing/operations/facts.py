@@ -47,18 +47,19 @@ def signals_of(services: Services, order: Order, policy: FraudPolicy) -> FraudSi
     by_card: list[Sighting] = []
     if not policy.is_anonymous(order.payment_token):
         by_card = _seen(services, order, card, policy.card_window_seconds, policy.card_orders_max)
-    by_source: list[Sighting] = []
+    from_source = 0
     if order.source:
-        by_source = _seen(services, order, source, policy.source_window_seconds, policy.source_orders_max)
+        since, most = order.created_at - policy.source_window_seconds, policy.source_orders_max + 1
+        from_source = services.store.records_count(source, most, since=since, until=order.created_at)
     return FraudSignals(
         user_guid=order.user_guid,
         amount_minor=order.amount.amount_minor,
         orders_of_user=len(by_user),
         cities_of_user=len({each.city for each in by_user} | {order.city}),
-        account_age_seconds=_account_age(services, order, user),
+        account_age_seconds=_account_age(services, order, user, policy),
         orders_of_card=len(by_card),
         users_of_card=len({each.user_guid for each in by_card}),
-        orders_from_source=len(by_source),
+        orders_from_source=from_source,
     )
 
 
@@ -69,7 +70,10 @@ def _seen(services: Services, order: Order, group: str, window: float, most: int
     return [_decode(record.document) for record in records if record.at <= order.created_at]
 
 
-def _account_age(services: Services, order: Order, user: str) -> float | None:
+def _account_age(services: Services, order: Order, user: str, policy: FraudPolicy) -> float | None:
+    """None as well where the amount is too small for it to matter: then nothing is read."""
+    if order.amount.amount_minor < policy.new_account_amount_minor:
+        return None
     first = services.store.records(user, 1)
     return order.created_at - first[0].at if first and first[0].at <= order.created_at else None
 

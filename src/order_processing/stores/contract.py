@@ -259,6 +259,13 @@ class OrderStore(Protocol):
         """Records of one group, the earliest first; only those from the instant *since* on, if it is given."""
         ...
 
+    def records_count(self, group: str, most: int, *, since: float, until: float) -> int:
+        """How many records of one group there are from *since* to *until*, both included; told no further than *most*.
+
+        Costs less than reading them.
+        """
+        ...
+
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""
         ...

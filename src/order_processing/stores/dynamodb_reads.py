@@ -1,6 +1,7 @@
 """The reading half of the contract over DynamoDB."""
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from order_processing.stores.reads import groups_of, merged
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryOutputTypeDef
 
 _offers = msgspec.json.Decoder(Offer)
 _audits = msgspec.json.Decoder(AuditEntry)
@@ -89,6 +91,14 @@ class DynamoReads:
             return []
         return [_record(item) for item in self._list(f"records#{group}", limit, OrderFilter(updated_since=since))]
 
+    def records_count(self, group: str, most: int, *, since: float, until: float) -> int:
+        """How many records of one group there are within a time, without their documents."""
+        within = OrderFilter(updated_since=since, updated_before=math.nextafter(until, math.inf))
+        if not group or not _is_window(within):
+            return 0
+        query = {**_query(f"records#{group}", within), "Select": "COUNT"}
+        return sum(page["Count"] for page in self._pages(query, most))
+
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""
         return [
@@ -118,37 +128,41 @@ class DynamoReads:
         within = within or OrderFilter()
         if not _is_window(within):
             return []
-        conditions, values = _bounds(within)
-        query: Item = {
-            "TableName": self._table,
-            "IndexName": INDEX,
-            "KeyConditionExpression": " AND ".join(("#group = :group", *conditions)),
-            "ExpressionAttributeNames": {"#group": "group"} | ({"#sort": "sort"} if conditions else {}),
-            "ExpressionAttributeValues": {":group": {"S": group}, **values},
-            "ScanIndexForward": not newest_first,
-        }
-        return self._pages(query, limit)
+        query = {**_query(group, within), "ScanIndexForward": not newest_first}
+        return [item for page in self._pages(query, limit) for item in page["Items"]]
 
-    def _pages(self, query: Item, limit: int | None) -> list[Item]:
-        found: list[Item] = []
-        while limit is None or len(found) < limit:
+    def _pages(self, query: Item, limit: int | None) -> "Iterator[QueryOutputTypeDef]":
+        """Answers to *query*, until they have *limit* items between them or there are no more."""
+        query, found = {**query, "TableName": self._table}, 0
+        while limit is None or found < limit:
             if limit is not None:
-                query["Limit"] = limit - len(found)
+                query["Limit"] = limit - found
             try:
                 answer = self._client.query(**query)
             except (BotoCoreError, ClientError) as error:
                 raise StoreUnavailableError(self._table, str(error)) from error
-            found.extend(answer["Items"])
+            yield answer
+            found += answer["Count"]
             if "LastEvaluatedKey" not in answer:
-                break
+                return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        return found
 
 
 def _is_window(within: OrderFilter) -> bool:
     """Whether anything can lie between its two instants."""
     since, before = within.updated_since, within.updated_before
     return since is None or before is None or since < before
+
+
+def _query(group: str, within: OrderFilter) -> Item:
+    """For the items of one group of the index between two instants."""
+    conditions, values = _bounds(within)
+    return {
+        "IndexName": INDEX,
+        "KeyConditionExpression": " AND ".join(("#group = :group", *conditions)),
+        "ExpressionAttributeNames": {"#group": "group"} | ({"#sort": "sort"} if conditions else {}),
+        "ExpressionAttributeValues": {":group": {"S": group}, **values},
+    }
 
 
 def _bounds(within: OrderFilter) -> tuple[tuple[str, ...], Item]:

@@ -105,6 +105,13 @@ class SqliteReads:
         earliest = float("-inf") if since is None else since
         return [_record(*row) for row in self._all(query, (group, earliest, limit))]
 
+    def records_count(self, group: str, most: int, *, since: float, until: float) -> int:
+        """How many records of one group there are within a time; the index alone tells."""
+        query = (
+            "SELECT count(*) FROM (SELECT 1 FROM records WHERE list = ? AND list <> '' AND at >= ? AND at <= ? LIMIT ?)"
+        )
+        return int(self._all(query, (group, since, until, most))[0][0])
+
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""
         rows = self._all("SELECT order_id, body, created_at FROM notifications ORDER BY number LIMIT ?", (limit,))

@@ -47,11 +47,21 @@ def test_orders_are_counted_per_user_card_and_address_within_their_windows(world
     bought(world, user_guid="u-3", payment_token="card-2", source="10.0.0.1")
     world.clock.advance(HOUR / 2)
 
-    found = signals_of(world.services, bought(world, source="10.0.0.1"), FraudPolicy())
+    found = signals_of(world.services, bought(world, source="10.0.0.1"), FraudPolicy(new_account_amount_minor=1))
 
     assert (found.orders_of_user, found.orders_of_card, found.users_of_card) == (1, 2, 2)
     assert found.orders_from_source == 1  # the others came more than ten minutes ago
     assert found.account_age_seconds == 1.5 * HOUR
+
+
+def test_the_age_of_an_account_is_asked_for_only_where_the_amount_matters(world: World) -> None:
+    order = bought(world)
+
+    def age(least: int) -> float | None:
+        return signals_of(world.services, order, FraudPolicy(new_account_amount_minor=least)).account_age_seconds
+
+    price = order.amount.amount_minor
+    assert (age(price), age(price + 1)) == (0.0, None)
 
 
 def test_cities_are_counted_with_the_order_s_own(world: World) -> None:

@@ -338,6 +338,20 @@ def test_a_record_reads_back_and_stands_in_its_group(store: OrderStore) -> None:
     assert store.records("alert/open", since=late.at + 0.001) == []
 
 
+def test_records_of_a_group_are_counted_within_a_time_and_no_further_than_asked(store: OrderStore) -> None:
+    records = [a_record(f"r-{at}", at=float(at)) for at in range(1, 6)]
+    store.commit(tuple(PutRecord(each, None) for each in (*records, a_record("other", group="alert/old")))).result()
+
+    def count(most: int = 100, *, since: float = 0.0, until: float = 9.0, group: str = "alert/open") -> int:
+        return store.records_count(group, most, since=since, until=until)
+
+    assert count() == 5
+    assert count(since=2.0, until=4.0) == 3
+    assert count(3) == 3
+    assert count(since=4.5, until=4.0) == 0
+    assert count(group="") == count(group="alert/none") == 0
+
+
 def test_a_record_is_changed_only_from_the_version_that_was_read(store: OrderStore) -> None:
     store.commit((PutRecord(a_record(), None),)).result()
     second = a_record(version=2, group="")
