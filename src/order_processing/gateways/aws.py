@@ -1,29 +1,36 @@
 """boto3's clients for calls that are made for every order.
 
-On AWS a call takes milliseconds on the wire. On a node it takes less than boto3 needs to put the request on the wire
-with urllib3 and ``http.client``, so there a connection of our own does that; everything else stays boto3's.
+On AWS a call takes milliseconds on the wire. On a node it takes less than botocore needs to prepare, sign and send the
+request, so there a connection of our own makes the call; what it asks and what is made of the answer stay botocore's.
 """
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
+from order_processing.clock import SystemClock
+from order_processing.gateways.aws_signature import Keys, Signer
 from order_processing.gateways.http_client import Answer, HttpConnection, HttpError
 
 if TYPE_CHECKING:
-    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+    from botocore.awsrequest import AWSResponse
     from botocore.config import Config
+    from botocore.model import OperationModel
 
 USER_AGENT = "expeditor"
 """botocore's own tells more, and is put together anew for each call: a tenth of its time."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 ANSWER_SECONDS_MAX = 10.0
+_OK = 200
 
 
-def aws_client(service: str, config: "Config | None" = None, **settings: Any) -> Any:
+def aws_client(service: str, config: "Config | None" = None) -> Any:
     """boto3's client of *service*, such as ``stepfunctions``, to be used by one thread; its connection ends with it.
+
+    For calls that may be made twice: one to this machine that fails is made once more by botocore itself, which then
+    does all it knows of errors and retries.
 
     Raises:
         BotoCoreError: region or credentials are missing.
@@ -33,11 +40,13 @@ def aws_client(service: str, config: "Config | None" = None, **settings: Any) ->
     from botocore.config import Config
 
     known = Config(user_agent=USER_AGENT)
-    client = boto3.client(service, config=known if config is None else known.merge(config), **settings)  # type: ignore[call-overload]
-    if is_near(client.meta.endpoint_url):
-        wire = _Wire(client.meta.endpoint_url)
-        client.meta.events.register("before-send", wire.send)
-        weakref.finalize(client, wire.close)
+    client = boto3.client(service, config=known if config is None else known.merge(config))  # type: ignore[call-overload]
+    assert boto3.DEFAULT_SESSION is not None
+    credentials = boto3.DEFAULT_SESSION.get_credentials()
+    if is_near(client.meta.endpoint_url) and credentials is not None:
+        near = _Near(client, credentials)
+        client.meta.events.register("before-call", near.call)
+        weakref.finalize(client, near.close)
     return client
 
 
@@ -47,42 +56,67 @@ def is_near(url: str) -> bool:
     return where.scheme == "http" and where.hostname in LOOPBACK
 
 
-class _Wire:
-    """Sends boto3's signed requests. Source: botocore, event ``before-send``, whose handlers may answer a request."""
+class _Near:
+    """Makes calls to a server on this machine.
 
-    def __init__(self, endpoint_url: str) -> None:
-        self._url = endpoint_url
-        self._connection = HttpConnection(endpoint_url, ANSWER_SECONDS_MAX)
+    Source: botocore, event ``before-call``, whose handlers may answer a call in its place.
+    """
+
+    def __init__(self, client: Any, credentials: Any) -> None:
+        from botocore.parsers import create_parser
+
+        meta = client.meta
+        self._url = meta.endpoint_url
+        self._host = urlsplit(self._url).netloc
+        self._connection = HttpConnection(self._url, ANSWER_SECONDS_MAX)
+        self._signer = Signer(meta.service_model.signing_name, meta.region_name)
+        self._credentials = credentials
+        self._clock = SystemClock()
+        self._parser = create_parser(meta.service_model.resolved_protocol)
 
     def close(self) -> None:
         """Hangs up."""
         self._connection.close()
 
-    def send(self, request: "AWSPreparedRequest", **_: Any) -> "AWSResponse":
-        """The answer to *request*; a connection that was closed while it stood idle is made again.
+    def call(
+        self, model: "OperationModel", params: Mapping[str, Any], **_: Any
+    ) -> "tuple[AWSResponse, dict[str, Any]] | None":
+        """The answer, and what botocore makes of it; None leaves the call to botocore, as if nothing had been sent.
 
-        Raises:
-            ConnectionClosedError: there is none; botocore tries again, as often as the client's configuration says.
+        Args:
+            params: the request as botocore's serializer made it.
         """
         from botocore.awsrequest import AWSResponse
-        from botocore.exceptions import ConnectionClosedError
+        from botocore.endpoint import convert_to_response_dict
 
+        body = _bytes(params["body"])
+        if body is None or params["method"] != "POST" or params["url"].rstrip("/") != self._url.rstrip("/"):
+            return None
         try:
-            answer = self._answer(request)
-        except HttpError as error:
-            raise ConnectionClosedError(endpoint_url=self._url, error=error) from error
-        return AWSResponse(request.url, answer.status, answer.fields, _Body(bytes(answer.body)))  # type: ignore[arg-type]
+            answer = self._answer(self._lines(params["headers"], body), body)
+        except HttpError:
+            return None
+        if answer.status != _OK:
+            return None
+        response = AWSResponse(self._url, answer.status, answer.fields, _Body(bytes(answer.body)))  # type: ignore[arg-type]
+        parsed = self._parser.parse(convert_to_response_dict(response, model), model.output_shape)  # type: ignore[arg-type]
+        return response, parsed
 
-    def _answer(self, request: "AWSPreparedRequest") -> Answer:
-        where = urlsplit(request.url)
-        target = f"{where.path or '/'}?{where.query}" if where.query else where.path or "/"
-        asked = (request.method, target, _lines(request), _bytes(request.body))
+    def _lines(self, headers: Mapping[str, str], body: bytes) -> str:
+        """The header lines but for those that the connection writes itself."""
+        frozen = self._credentials.get_frozen_credentials()
+        keys = Keys(frozen.access_key, frozen.secret_key, frozen.token)
+        signed = self._signer.headers(keys, self._clock.now(), {**headers, "Host": self._host}, body)
+        return "".join(f"{name}: {value}\r\n" for name, value in signed.items() if name != "Host")
+
+    def _answer(self, lines: str, body: bytes) -> Answer:
+        """A connection that was closed while it stood idle is made again."""
         try:
-            return self._connection.answer(*asked)
+            return self._connection.answer("POST", "/", lines, body)
         except HttpError as error:
             if not error.unused:
                 raise
-        return self._connection.answer(*asked)
+        return self._connection.answer("POST", "/", lines, body)
 
 
 class _Body:
@@ -96,15 +130,10 @@ class _Body:
         yield self._content
 
 
-def _lines(request: "AWSPreparedRequest") -> str:
-    """The header lines but for those that the connection writes itself."""
-    fields = ((name, _text(value)) for name, value in request.headers.items())
-    return "".join(f"{name}: {value}\r\n" for name, value in fields if name.lower() not in ("host", "content-length"))
-
-
-def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-def _bytes(body: Any) -> bytes:
-    return body.encode() if isinstance(body, str) else bytes(body or b"")
+def _bytes(body: Any) -> bytes | None:
+    """A body of JSON, or of form fields; None for one that is a stream."""
+    if isinstance(body, dict):
+        return urlencode(body, doseq=True).encode()
+    if isinstance(body, str):
+        return body.encode()
+    return body if isinstance(body, bytes) else None

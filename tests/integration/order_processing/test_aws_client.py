@@ -101,18 +101,19 @@ def test_one_connection_serves_many_calls(stand_in: StandIn) -> None:
 
 def test_an_error_is_the_exception_of_its_name(stand_in: StandIn) -> None:
     refusal = {"__type": "com.amazonaws.states#ExecutionAlreadyExists", "message": "Execution Already Exists: o-1"}
-    stand_in.answers = [(400, refusal)]
+    stand_in.answers = [(400, refusal), (400, refusal)]
     client = aws_client("stepfunctions")
 
     with pytest.raises(client.exceptions.ExecutionAlreadyExists, match="o-1"):
         client.start_execution(**START)
 
 
-def test_a_server_that_fails_is_asked_again_as_often_as_the_configuration_says(stand_in: StandIn) -> None:
-    stand_in.answers = [(500, {"message": "no"}), started()]
+def test_a_server_that_fails_is_asked_again_by_botocore_as_often_as_the_configuration_says(stand_in: StandIn) -> None:
+    stand_in.answers = [(500, {"message": "no"}), (500, {"message": "no"}), started()]
     client = aws_client("stepfunctions", Config(retries={"mode": "standard", "total_max_attempts": 2}))
 
     assert client.start_execution(**START)["ResponseMetadata"]["RetryAttempts"] == 1
+    assert stand_in.answers == []
 
 
 def test_a_connection_that_was_closed_while_it_stood_idle_is_made_again(stand_in: StandIn) -> None:
@@ -125,7 +126,7 @@ def test_a_connection_that_was_closed_while_it_stood_idle_is_made_again(stand_in
 
 
 def test_a_server_that_hangs_up_is_a_closed_connection_to_botocore(stand_in: StandIn) -> None:
-    stand_in.answers = [None]
+    stand_in.answers = [None, None]
     client = aws_client("stepfunctions", Config(retries={"total_max_attempts": 1}))
 
     with pytest.raises(ConnectionClosedError):
