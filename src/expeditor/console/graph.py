@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import graphlay
 
@@ -16,6 +17,10 @@ PADDING = 18.0
 TITLE_HEIGHT = 26.0
 MARGIN = 16.0
 DEPTH_MAX = 12
+TRANSITIONS_MAX = 150
+"""The layout takes the more time the more transitions there are, and nothing else runs meanwhile: with so many up to
+half a second, with three hundred up to five."""
+LAYOUTS_KEPT = 256
 
 _OPTIONS = {"direction": "topbottom"}
 _START, _END = "\0start", "\0end"
@@ -55,13 +60,35 @@ class _Picture:
     body: str
 
 
+class _Box(NamedTuple):
+    name: str
+    width: float
+    height: float
+
+
+class _Edge(NamedTuple):
+    source: str
+    target: str
+    label: str
+
+
+class _Layout(NamedTuple):
+    """Corners of the boxes, and the points of each edge, from (0, 0) to (width, height)."""
+
+    width: float
+    height: float
+    corners: Mapping[str, tuple[float, float]]
+    paths: tuple[tuple[tuple[float, float], ...], ...]
+
+
 def draw(definition: Mapping[str, Any], trail: Trail | None = None) -> str:
-    """The machine as one SVG element that scales with its container.
+    """The machine as one SVG element that scales with its container; of one that is too large, words that say so.
 
     Args:
         definition: a parsed ASL document; it must be valid.
     """
-    picture = _scope(definition, trail or Trail(), 0)
+    count = _count(definition, 0)
+    picture = _scope(definition, trail or Trail(), 0) if count <= TRANSITIONS_MAX else _words(count)
     width, height = picture.width + 2 * MARGIN, picture.height + 2 * MARGIN
     return (
         f'<svg class="machine" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
@@ -95,45 +122,67 @@ def machine_scopes(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [state.get("ItemProcessor") or state["Iterator"]] if state["Type"] == "Map" else []
 
 
+def _count(scope: Mapping[str, Any], depth: int) -> int:
+    """Transitions of a scope and of all inside it."""
+    inside = (inner for state in scope["States"].values() for inner in _inner(state, depth))
+    return sum(1 for _ in _edges(scope)) + sum(_count(inner, depth + 1) for inner in inside)
+
+
+def _words(count: int) -> _Picture:
+    said = f"Not drawn: the machine has {count} transitions, more than {TRANSITIONS_MAX}."
+    return _Picture(len(said) * CHARACTER_WIDTH, BOX_HEIGHT, f'<text class="words" x="0" y="24">{said}</text>')
+
+
 def _scope(scope: Mapping[str, Any], trail: Trail, depth: int) -> _Picture:
     states: Mapping[str, Mapping[str, Any]] = scope["States"]
-    inner = {name: _inside(state, trail, depth) for name, state in states.items()}
+    inside = {name: [_scope(each, trail, depth + 1) for each in _inner(state, depth)] for name, state in states.items()}
+    boxes = [_Box(name, *_size(name, inside[name])) for name in states]
+    edges = tuple(_edges(scope))
+    layout = _laid_out((_terminal(_START), *boxes, _terminal(_END)), edges)
+    body = [_edge_svg(edge, path, trail) for edge, path in zip(edges, layout.paths, strict=True)]
+    body += [_terminal_svg(*layout.corners[name], name == _END) for name in (_START, _END)]
+    body += [_state_svg(box, layout.corners[box.name], states[box.name], inside[box.name], trail) for box in boxes]
+    return _Picture(layout.width, layout.height, "".join(body))
+
+
+def _terminal(name: str) -> _Box:
+    return _Box(name, TERMINAL_SIZE, TERMINAL_SIZE)
+
+
+@lru_cache(LAYOUTS_KEPT)
+def _laid_out(boxes: tuple[_Box, ...], edges: tuple[_Edge, ...]) -> _Layout:
+    """Where all is; kept, as only colours differ from one picture of a machine to the next."""
     graph = graphlay.Graph()
-    graph.node(_START, width=TERMINAL_SIZE, height=TERMINAL_SIZE, shape="ellipse")
-    for name in states:
-        width, height = _size(name, inner[name])
-        graph.node(name, width=width, height=height)
-    graph.node(_END, width=TERMINAL_SIZE, height=TERMINAL_SIZE, shape="ellipse")
-    edges = list(_edges(scope))
-    for source, target, label in edges:
-        graph.edge(source, target, weight=1.0 if label == "catch" else 4.0)
+    for box in boxes:
+        shape = "ellipse" if box.name in (_START, _END) else "box"
+        graph.node(box.name, width=box.width, height=box.height, shape=shape)
+    for edge in edges:
+        graph.edge(edge.source, edge.target, weight=1.0 if edge.label == "catch" else 4.0)
     layout = graphlay.layout(graph, preset="process_map", options=_OPTIONS)
     left, top = layout.bounds["min"]["x"], layout.bounds["min"]["y"]
-    body = [
-        _edge_svg(edge, placed["points"], (left, top), trail) for edge, placed in zip(edges, layout.edges, strict=True)
-    ]
-    for name, placed in zip(layout.ids, layout.nodes, strict=True):
-        x = placed["center"]["x"] - placed["size"]["width"] / 2 - left
-        y = placed["center"]["y"] - placed["size"]["height"] / 2 - top
-        if name in (_START, _END):
-            body.append(_terminal_svg(x, y, name == _END))
-        else:
-            body.append(_state_svg(name, states[name], (x, y, placed["size"]), inner[name], trail))
-    return _Picture(layout.bounds["max"]["x"] - left, layout.bounds["max"]["y"] - top, "".join(body))
+    return _Layout(
+        layout.bounds["max"]["x"] - left,
+        layout.bounds["max"]["y"] - top,
+        {
+            name: (
+                placed["center"]["x"] - placed["size"]["width"] / 2 - left,
+                placed["center"]["y"] - placed["size"]["height"] / 2 - top,
+            )
+            for name, placed in zip(layout.ids, layout.nodes, strict=True)
+        },
+        tuple(tuple((point["x"] - left, point["y"] - top) for point in edge["points"]) for edge in layout.edges),
+    )
 
 
-def _edges(scope: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    yield _START, scope["StartAt"], ""
+def _edges(scope: Mapping[str, Any]) -> Iterator[_Edge]:
+    yield _Edge(_START, scope["StartAt"], "")
     for name, state in scope["States"].items():
-        seen = set()
-        for target, label in transitions(state):
-            if (target, label) not in seen:
-                seen.add((target, label))
-                yield name, target if target is not None else _END, label
+        for target, label in dict.fromkeys(transitions(state)):
+            yield _Edge(name, target if target is not None else _END, label)
 
 
-def _inside(state: Mapping[str, Any], trail: Trail, depth: int) -> list[_Picture]:
-    return [_scope(inner, trail, depth + 1) for inner in machine_scopes(state)] if depth < DEPTH_MAX else []
+def _inner(state: Mapping[str, Any], depth: int) -> list[Mapping[str, Any]]:
+    return machine_scopes(state) if depth < DEPTH_MAX else []
 
 
 def _size(name: str, inside: list[_Picture]) -> tuple[float, float]:
@@ -145,25 +194,21 @@ def _size(name: str, inside: list[_Picture]) -> tuple[float, float]:
 
 
 def _state_svg(
-    name: str,
-    state: Mapping[str, Any],
-    box: tuple[float, float, Mapping[str, float]],
-    inside: list[_Picture],
-    trail: Trail,
+    box: _Box, corner: tuple[float, float], state: Mapping[str, Any], inside: list[_Picture], trail: Trail
 ) -> str:
-    x, y, size = box
+    (name, width, height), (x, y) = box, corner
     mark = trail.marks.get(name)
     kind = state["Type"]
     classes = f"state {kind.lower()} {mark.state if mark else 'untouched'}{' scope' if inside else ''}"
-    text_y = y + (TITLE_HEIGHT - 6 if inside else size["height"] / 2) + (5 if mark and mark.note else 0)
+    text_y = y + (TITLE_HEIGHT - 6 if inside else height / 2) + (5 if mark and mark.note else 0)
     parts = [
         f'<g class="{classes}" data-state="{escape(name)}" tabindex="0"><title>{escape(name)} ({kind})</title>',
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{size["width"]:.1f}" height="{size["height"]:.1f}" rx="8"/>',
-        f'<text x="{x + size["width"] / 2:.1f}" y="{text_y:.1f}">{escape(_shortened(name))}</text>',
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="8"/>',
+        f'<text x="{x + width / 2:.1f}" y="{text_y:.1f}">{escape(_shortened(name))}</text>',
     ]
     note = "" if mark is None else mark.note or (f"{mark.visits}x" if mark.visits > 1 else "")
     if note:
-        parts.append(f'<text class="visits" x="{x + size["width"] - 8:.1f}" y="{y + 10:.1f}">{escape(note)}</text>')
+        parts.append(f'<text class="visits" x="{x + width - 8:.1f}" y="{y + 10:.1f}">{escape(note)}</text>')
     offset = x + PADDING
     for picture in inside:
         parts.append(f'<g transform="translate({offset:.1f} {y + TITLE_HEIGHT + PADDING:.1f})">{picture.body}</g>')
@@ -179,11 +224,8 @@ def _terminal_svg(x: float, y: float, is_end: bool) -> str:
     )
 
 
-def _edge_svg(
-    edge: tuple[str, str, str], points: list[Mapping[str, float]], origin: tuple[float, float], trail: Trail
-) -> str:
+def _edge_svg(edge: _Edge, path: tuple[tuple[float, float], ...], trail: Trail) -> str:
     source, target, label = edge
-    path = [(point["x"] - origin[0], point["y"] - origin[1]) for point in points]
     taken = (None if source == _START else source, None if target == _END else target) in trail.taken
     classes = f"edge{' catch' if label == 'catch' else ''}{' taken' if taken else ''}"
     steps = " ".join(f"{'M' if index == 0 else 'L'}{x:.1f} {y:.1f}" for index, (x, y) in enumerate(path))
