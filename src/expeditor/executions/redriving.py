@@ -14,9 +14,8 @@ from expeditor.executions.rebuilding import Rebuilding
 from expeditor.executions.records import Records
 from expeditor.executions.redrivable import running_reason, why_not_redrivable
 from expeditor.executions.registry import Registry
-from expeditor.executions.running import Waiter
+from expeditor.executions.running import Waiter, answer, refuse
 from expeditor.store import executions
-from expeditor.store.executions import ExecutionRow
 
 _REDRIVEN = "ExecutionRedriven"
 
@@ -35,7 +34,7 @@ class Redriving:
         self._registry = registry
         self._records = records
         self._rebuilding = rebuilding
-        self._answered: OrderedDict[tuple[str, str | None], float] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], Waiter] = OrderedDict()
 
     def redrive(self, arn: str, client_token: str | None) -> "asyncio.Future[float]":
         """Redrives an execution and answers when.
@@ -46,11 +45,16 @@ class Redriving:
         Raises (at once or through the future):
             ExecutionDoesNotExistError, ExecutionNotRedrivableError, InvalidArnError.
         """
+        if client_token is None:
+            return self._begin(arn)
+        first = self._asked.get((arn, client_token))
+        if first is None:
+            first = self._begin(arn)
+            self._remember((arn, client_token), first)
+        return asyncio.shield(first)
+
+    def _begin(self, arn: str) -> Waiter:
         waiter: Waiter = asyncio.get_running_loop().create_future()
-        answered_at = self._answered.get((arn, client_token))
-        if answered_at is not None:
-            waiter.set_result(answered_at)
-            return waiter
         row, now = self._records.row(arn), self._parts.clock.now()
         reason = why_not_redrivable(row, now)
         if reason is not None:
@@ -59,19 +63,32 @@ class Redriving:
 
         def settle(future: "asyncio.Future[bool]") -> None:
             error = future.exception()
-            # After a failed commit it is unknown whether it is on disk; if it is, the execution goes on.
-            self._rebuilding.bring_back([row.id])
+            # After a failed commit it is unknown whether it is on disk; if it is, the execution goes on. One that
+            # another request has brought back already stays as it is.
+            if row.id not in self._registry.by_id:
+                self._rebuilding.bring_back([row.id])
             if error is None and not future.result():
                 error = ExecutionNotRedrivableError(arn, running_reason())
             if error is not None:
-                waiter.set_exception(error)
+                refuse(waiter, error)
                 return
-            self._note(row, arn, client_token, now)
+            self._registry.closed_counts[row.status] -= 1
             self._log(row.id, arn)
-            waiter.set_result(now)
+            answer(waiter, now)
 
         self._parts.database.submit(lambda on: executions.reopen(on, row.id, event, now)).add_done_callback(settle)
         return waiter
+
+    def _remember(self, request: tuple[str, str], waiter: Waiter) -> None:
+        """Has *request*, when it is repeated, get the answer of *waiter*, unless that is a refusal."""
+        self._asked[request] = waiter
+        if len(self._asked) > TOKENS_MAX:
+            self._asked.popitem(last=False)
+        waiter.add_done_callback(lambda done: self._forget(request, done))
+
+    def _forget(self, request: tuple[str, str], waiter: Waiter) -> None:
+        if (waiter.cancelled() or waiter.exception() is not None) and self._asked.get(request) is waiter:
+            del self._asked[request]
 
     def _log(self, execution_id: int, arn: str) -> None:
         """Logs what happened while the execution was rebuilt: its redrive, and what followed at once."""
@@ -80,10 +97,3 @@ class Redriving:
             history = self._records.history(arn)
             redriven = max(at for at, event in enumerate(history) if event.type == _REDRIVEN)
             logs.write(execution_id, history[redriven:])
-
-    def _note(self, row: ExecutionRow, arn: str, client_token: str | None, now: float) -> None:
-        self._registry.closed_counts[row.status] -= 1
-        if client_token is not None:
-            self._answered[(arn, client_token)] = now
-            if len(self._answered) > TOKENS_MAX:
-                self._answered.popitem(last=False)

@@ -5,6 +5,7 @@ import pytest
 from expeditor.errors import ServiceError
 from expeditor.executions import ExecutionFilter
 from expeditor.integrations import Failed, Succeeded
+from expeditor.store import CommitUnknownError
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +102,24 @@ async def test_two_redrives_at_once_are_one(world, failed) -> None:
 
     await first
     assert await refusal(lambda: second) == "Execution is RUNNING and cannot be redriven"
+    assert world.engine.describe_execution(failed).redrive_count == 1
+    assert [request.resource[-1] for request in world.tasks.requests] == ["a", "b", "b"]
+
+
+async def test_the_same_request_twice_at_once_redrives_once(world, failed) -> None:
+    first, second = (world.engine.redrive_execution(failed, "token") for _ in range(2))
+
+    assert await first == await second
+    assert [request.resource[-1] for request in world.tasks.requests] == ["a", "b", "b"]
+
+
+async def test_a_request_that_was_refused_may_be_made_again(world, failed) -> None:
+    world.database.fail_at, world.database.how = world.database.commits + 1, "unknown"
+    with pytest.raises(CommitUnknownError):
+        await world.engine.redrive_execution(failed, "token")
+
+    await world.engine.redrive_execution(failed, "token")
+
     assert world.engine.describe_execution(failed).redrive_count == 1
 
 
