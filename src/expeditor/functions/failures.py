@@ -46,8 +46,16 @@ def exit_text(status: int) -> str:
         return "Runtime exited without providing a reason"
     if code > 0:
         return f"Runtime exited with error: exit status {code}"
-    name = _SIGNAL_NAMES.get(signal.Signals(-code), signal.Signals(-code).name)
-    return f"Runtime exited with error: signal: {name}"
+    return f"Runtime exited with error: signal: {_signal_name(-code)}"
+
+
+def _signal_name(number: int) -> str:
+    """The word for a signal; a number for most of the real-time ones, which have no name."""
+    try:
+        found = signal.Signals(number)
+    except ValueError:
+        return f"signal {number}"
+    return _SIGNAL_NAMES.get(found, found.name)
 
 
 def with_request_id(error: bytes, request_id: str) -> bytes:

@@ -150,7 +150,8 @@ async def test_timeout_kills_the_worker_and_keeps_what_it_printed(region: Any) -
         ("exit_at_once", 0, "Runtime exited without providing a reason"),
         ("exit_politely", 5, "Runtime exited with error: exit status 5"),
         ("segfault", None, "Runtime exited with error: signal: segmentation fault"),
-        ("kill_itself", None, "Runtime exited with error: signal: killed"),
+        ("kill_itself", 9, "Runtime exited with error: signal: killed"),
+        ("kill_itself", 40, "Runtime exited with error: signal: signal 40"),
         ("write_frames", None, "Runtime exited with error: signal: killed"),
     ],
 )
