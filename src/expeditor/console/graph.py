@@ -130,7 +130,8 @@ def _count(scope: Mapping[str, Any], depth: int) -> int:
 
 def _words(count: int) -> _Picture:
     said = f"Not drawn: the machine has {count} transitions, more than {TRANSITIONS_MAX}."
-    return _Picture(len(said) * CHARACTER_WIDTH, BOX_HEIGHT, f'<text class="words" x="0" y="24">{said}</text>')
+    width = len(said) * CHARACTER_WIDTH
+    return _Picture(width, BOX_HEIGHT, f'<text x="{width / 2:.1f}" y="{BOX_HEIGHT / 2:.1f}">{said}</text>')
 
 
 def _scope(scope: Mapping[str, Any], trail: Trail, depth: int) -> _Picture:
