@@ -6,7 +6,7 @@ from expeditor.asl import history as details_of
 from expeditor.asl.closing import close_failed, close_succeeded
 from expeditor.asl.commands import ExecutionStatus
 from expeditor.asl.dataflow import Variables
-from expeditor.asl.execution import Failure, Frame, Phase, Purpose
+from expeditor.asl.execution import Failure, Fork, Frame, Phase, Purpose
 from expeditor.asl.model import Language
 from expeditor.asl.retries import RUNTIME, matching_catcher, next_retry
 from expeditor.asl.scope import EvaluationError
@@ -214,11 +214,19 @@ def abort_branch(turn: Turn, frame: Frame) -> None:
 
 
 def resume_frame(turn: Turn, frame: Frame) -> None:
-    """Goes on with a frame that failed or was aborted, on redrive."""
+    """Goes on with a frame that failed or was aborted, on redrive; it may fail again before this returns."""
     frame.phase = Phase.RUNNING
     frame.attempts = None
     frame.retry_count = 0
-    guarded(turn, frame, turn.behaviours[frame.state.type].resume)
+    if frame.fresh:
+        turn.ready.append(frame)
+    else:
+        guarded(turn, frame, turn.behaviours[frame.state.type].resume)
+
+
+def is_current(frame: Frame, fork: Fork) -> bool:
+    """Whether *frame* is still about the children of *fork*: one of them that fails at once ends that."""
+    return frame.fork is fork and frame.phase is Phase.RUNNING
 
 
 def enter_again(turn: Turn, frame: Frame) -> None:

@@ -67,3 +67,36 @@ def test_what_succeeded_or_runs_is_not_redriven() -> None:
 
     assert run.succeed({}).redrive().commands == []
     assert run.status == "SUCCEEDED"
+
+
+def test_a_branch_that_never_began_is_entered_first() -> None:
+    run = Driven(machine_of(Both=both(machine_of(A={"Type": "Fail", "Error": "E"}), machine_of(B=task()))))
+    assert run.status == "FAILED"
+
+    run.redrive()
+
+    entered = [event.details["stateEnteredEventDetails"]["name"] for event in run.history if "Entered" in event.type]
+    assert entered == ["Both", "A", "A"]
+    assert "LambdaFunctionScheduled" not in run.types
+
+
+UNFIT = task(Parameters={"n.$": "$.missing"})
+
+
+def test_a_branch_that_fails_again_at_once_keeps_the_others_from_going_on() -> None:
+    run = Driven(machine_of(Both=both(machine_of(A=UNFIT), machine_of(B=task()))))
+
+    run.redrive()
+
+    assert (run.types[-2:], run.scheduled) == (["ExecutionRedriven", "ExecutionFailed"], [])
+
+
+def test_an_iteration_that_fails_again_at_once_keeps_the_others_from_going_on() -> None:
+    run = Driven(machine_of(Each=each(machine_of(A=UNFIT))), [{"missing": 1}, {}, {"missing": 3}])
+
+    run.redrive()
+
+    assert run.types[-1] == "ExecutionFailed"
+    assert run.types.count("ExecutionFailed") == 2
+    assert [one.parameters for one in run.scheduled] == [{"n": 1}]
+    assert not run.execution.tasks

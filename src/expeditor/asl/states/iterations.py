@@ -8,7 +8,7 @@ from expeditor.asl.datasets import DatasetError, read_items
 from expeditor.asl.events import MapRunUpdated, TaskFailed, TaskSucceeded
 from expeditor.asl.execution import Failure, Fork, Frame, MapRun, Phase
 from expeditor.asl.model import Distribution, MapState
-from expeditor.asl.moves import abort_branch, fail, leave, resume_frame
+from expeditor.asl.moves import abort_branch, fail, is_current, leave, resume_frame
 from expeditor.asl.retries import RUNTIME
 from expeditor.asl.scope import Scope
 from expeditor.asl.states import distributed, objects
@@ -91,7 +91,10 @@ def _batched(turn: Turn, frame: Frame, found: list[JSONValue]) -> list[JSONValue
 def start_more(turn: Turn, frame: Frame) -> None:
     """Starts iterations until enough run, and ends the state if there is nothing left to do."""
     fork = _fork_of(frame)
-    while fork.running < fork.running_max and (index := next(fork.queue, None)) is not None:
+    while is_current(frame, fork) and fork.running < fork.running_max:
+        index = next(fork.queue, None)
+        if index is None:
+            break
         fork.running += 1
         if fork.run is not None:
             fork.run.running_items += distributed.item_count(frame, fork, index)
@@ -103,8 +106,7 @@ def start_more(turn: Turn, frame: Frame) -> None:
             resume_frame(turn, child)
     if fork.run is not None:
         fork.run.running = fork.running
-    is_current = frame.fork is fork and frame.phase is Phase.RUNNING
-    if is_current and fork.unfinished == 0 and not fork.writes:
+    if is_current(frame, fork) and fork.unfinished == 0 and not fork.writes:
         _end(turn, frame, fork)
 
 

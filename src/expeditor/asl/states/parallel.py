@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from expeditor.asl.execution import Failure, Fork, Frame, Phase
 from expeditor.asl.fields import Fields
 from expeditor.asl.model import Flow, ParallelState
-from expeditor.asl.moves import fail, leave, resume_frame
+from expeditor.asl.moves import fail, is_current, leave, resume_frame
 from expeditor.asl.states.flows import result_flow
 from expeditor.asl.states.reading import basics, catchers, retriers
 from expeditor.asl.turn import Behaviour, Turn
@@ -90,6 +90,8 @@ def resume(turn: Turn, frame: Frame) -> None:
         turn.ready.append(frame)
         return
     for child in fork.children:
+        if not is_current(frame, fork):
+            return
         if child is not None and child.phase is not Phase.SUCCEEDED:
             resume_frame(turn, child)
 
