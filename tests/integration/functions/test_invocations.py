@@ -270,6 +270,16 @@ async def test_handler_that_cannot_be_loaded(region: Any, handler: str, error_ty
     assert (error["errorType"], error["errorMessage"], error["requestId"]) == (error_type, message, error["id"])
 
 
+async def test_error_of_any_length_while_loading_is_reported(region: Any) -> None:
+    await region.deploy("raises_much.handler")
+
+    error = await region.error()
+
+    assert (error["errorType"], error["requestId"]) == ("RuntimeError", error["id"])
+    assert error["errorMessage"].startswith("ööö")
+    assert ", in innermost\n" in error["stackTrace"][-1]
+
+
 async def test_module_that_ends_its_process_is_an_exit_error(region: Any) -> None:
     await region.deploy("exits.handler")
 

@@ -17,7 +17,7 @@ import msgspec
 from . import worker
 from .faults import SandboxError, encode_error, error_object
 from .forking import ForkServer, die_with_parent, run_to_exit
-from .frames import End, Fork, Load, Loaded, NotLoaded
+from .frames import PACKET_BYTES_MAX, End, Fork, Load, Loaded, NotLoaded
 from .handlers import Handler, load_handler
 from .output import Output
 
@@ -25,6 +25,10 @@ _CONNECTION = 3
 """Descriptor of the socket in templates and workers; 0, 1 and 2 are standard input, output and error."""
 
 _OUTPUT_REPORTED_BYTES = 16_384
+_ERROR_REPORTED_BYTES = PACKET_BYTES_MAX // 2
+_MESSAGE_REPORTED_MAX = 4_096
+"""Characters of the message of an error that is too long to be reported whole; each takes 6 bytes at most."""
+
 _MEBIBYTE = 1_048_576
 
 _orders = msgspec.msgpack.Decoder(Fork | End)
@@ -71,7 +75,7 @@ class _Template:
         try:
             self._handler = load_handler(self._load.handler)
         except SandboxError as fault:
-            self._server.send(NotLoaded(encode_error(error_object(fault, "")), self._printed()))
+            self._server.send(NotLoaded(_reported(fault), self._printed()))
             return False
         shareable = _open_descriptors() == before and threading.active_count() == 1
         self._server.send(Loaded(shareable, self._printed()))
@@ -95,6 +99,17 @@ class _Template:
         connection = _settle(inherited)
         _limit_memory(self._load.memory_mb)
         worker.run(connection, self._handler, self._load.handler, self._output)
+
+
+def _reported(fault: SandboxError) -> bytes:
+    """JSON text of *fault* that fits into a packet: of what is too long the message's start and the innermost calls."""
+    error = error_object(fault, "")
+    if len(encode_error(error)) > _ERROR_REPORTED_BYTES:
+        error["errorMessage"] = error["errorMessage"][:_MESSAGE_REPORTED_MAX]
+    trace = error["stackTrace"]
+    while trace and len(encode_error(error)) > _ERROR_REPORTED_BYTES:
+        del trace[: (len(trace) + 1) // 2]
+    return encode_error(error)
 
 
 def _settle(inherited: Inherited) -> socket.socket:
