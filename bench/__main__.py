@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from bench import engine, interpreter, whole_way
+from bench.yardstick import slowdown_after_pause
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -43,6 +44,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "sqlite": apsw.sqlite_lib_version(),
         "system": platform.platform(),
+        "slowdown_after_pause": slowdown_after_pause(),
     }
 
 
