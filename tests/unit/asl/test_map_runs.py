@@ -144,6 +144,27 @@ def test_a_map_run_can_be_updated_while_it_runs() -> None:
     assert run.output == []
 
 
+def test_a_map_run_can_be_updated_while_its_items_are_read() -> None:
+    run = Driven(machine_of(Each=spread(PASS, ItemReader=READER)), {"key": "k"})
+    (arn,) = run.execution.map_runs
+
+    run.send(MapRunUpdated(run.now, SEED, arn, running_max=1))
+
+    assert (run.status, run.execution.map_runs[arn].running_max) == ("RUNNING", 1)
+    assert read(run, b"[1,2]").output == [1, 2]
+
+
+def test_a_map_run_can_be_updated_while_its_results_are_written() -> None:
+    run = Driven(machine_of(Each=spread(PASS, ResultWriter=WRITER)), [1, 2])
+    (arn,) = run.execution.map_runs
+
+    run.send(MapRunUpdated(run.now, SEED, arn, failed_max=1))
+
+    assert (run.status, run.scheduled) == ("RUNNING", [])
+    run.succeed({})
+    assert "ResultWriterDetails" in run.succeed({}).output
+
+
 def test_a_selector_that_fails_stops_what_was_started() -> None:
     state = {"Type": "Map", "ItemProcessor": machine_of(A=task()), "ItemSelector": {"v.$": "$[1].v"}, "End": True}
     selector = {"v.$": "$$.Map.Item.Value.v"}

@@ -302,7 +302,7 @@ def resume(turn: Turn, frame: Frame) -> None:
 
 
 def update_run(turn: Turn, frame: Frame, event: MapRunUpdated) -> None:
-    """Changes how many children may run at once, and how many may fail."""
+    """Changes how many children may run at once, and how many may fail; while items are read, none are there yet."""
     fork = _fork_of(frame)
     assert fork.run is not None
     if event.running_max is not None:
@@ -313,7 +313,9 @@ def update_run(turn: Turn, frame: Frame, event: MapRunUpdated) -> None:
         fork.run.failed_max = event.failed_max
     if event.failed_percentage_max is not None:
         fork.run.failed_percentage_max = event.failed_percentage_max
-    _bear(turn, frame, fork.run)
+    is_reading = frame.attempt is not None and not fork.writes
+    if not is_reading:
+        _bear(turn, frame, fork.run)
 
 
 def _reads(frame: Frame) -> bool:
