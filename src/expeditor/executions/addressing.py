@@ -83,7 +83,7 @@ def addressed(connection: apsw.Connection, arn: str) -> Addressed:
         raise StateMachineDoesNotExistError(arn)
     version, alias = None, None
     if qualifier.isdecimal():
-        version = state_machine_versions.version(connection, row.id, int(qualifier))
+        version = state_machine_versions.version(connection, row.id, arns.version_number(qualifier))
     else:
         alias = state_machine_versions.alias(connection, row.id, qualifier)
     if version is None and alias is None:

@@ -197,7 +197,7 @@ def _checked(routing: Routing) -> tuple[str, tuple[tuple[int, int], ...]]:
         raise InvalidRequestError(
             f"Routing configuration must contain versions of one state machine. Received: {listed}"
         )
-    numbers = [int(qualifier) for _, qualifier in split if qualifier is not None]
+    numbers = [arns.version_number(qualifier) for _, qualifier in split if qualifier is not None]
     return split[0][0], tuple(zip(numbers, weights, strict=True))
 
 

@@ -10,6 +10,9 @@ NAME_LENGTH_MAX = 80
 
 _PREFIX = f"arn:aws:states:{REGION}:{ACCOUNT}:"
 
+_NO_VERSION = 2**63 - 1
+"""As large as the database's numbers go."""
+
 _KIND_BY_LENGTH = {8: "execution", 9: "express"}
 
 # "A name must not contain: white space, brackets < > { } [ ], wildcard characters ? *, special characters
@@ -41,6 +44,11 @@ def split_qualifier(arn: str) -> tuple[str, str | None]:
     """The ARN of a state machine, and the version number or alias behind it, if there is one."""
     parts = arn.split(":", 7)
     return ":".join(parts[:7]), parts[7] if len(parts) == 8 else None
+
+
+def version_number(qualifier: str) -> int:
+    """The version that decimal digits name; for more digits than any version has, one that does not exist."""
+    return min(int(qualifier), _NO_VERSION)
 
 
 def unique_name(name: str, unique: str) -> str:

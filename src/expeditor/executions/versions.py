@@ -137,7 +137,7 @@ def _split(version_arn: str) -> tuple[str, int]:
     machine_arn, qualifier = arns.split_qualifier(version_arn)
     if qualifier is None or not qualifier.isdecimal():
         raise InvalidRequestError(f"'{version_arn}' is not the ARN of a version; it must end with a version number")
-    return machine_arn, int(qualifier)
+    return machine_arn, arns.version_number(qualifier)
 
 
 def _shown(machine_arn: str, version: VersionRow) -> Version:

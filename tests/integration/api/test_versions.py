@@ -58,6 +58,23 @@ def test_versions_are_listed_in_pages(sfn: "SFNClient", machine: str) -> None:
     assert "nextToken" not in second
 
 
+def test_a_number_beyond_all_versions_is_one_that_does_not_exist(sfn: "SFNClient", machine: str) -> None:
+    beyond = f"{machine}:{10**23}"
+
+    for call in (
+        lambda: sfn.start_execution(stateMachineArn=beyond),
+        lambda: sfn.describe_state_machine(stateMachineArn=beyond),
+        lambda: sfn.list_executions(stateMachineArn=beyond),
+    ):
+        assert refused(call) == ("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{beyond}'")
+    routing = [{"stateMachineVersionArn": beyond, "weight": 100}]
+    assert refused(lambda: sfn.create_state_machine_alias(name="far", routingConfiguration=routing)) == (
+        "ResourceNotFound",
+        "Request references a resource that does not exist.",
+    )
+    sfn.delete_state_machine_version(stateMachineVersionArn=beyond)
+
+
 def test_aliases_are_listed_in_pages(sfn: "SFNClient", machine: str) -> None:
     routing = [{"stateMachineVersionArn": f"{machine}:2", "weight": 100}]
     made = [sfn.create_state_machine_alias(name=f"a{n}", routingConfiguration=routing) for n in range(3)]  # type: ignore[list-item]
