@@ -1,5 +1,6 @@
 """``OrderStore`` over one SQLite file: in the process that writes it, and in the others."""
 
+import select
 import socket
 import struct
 from collections import deque
@@ -121,6 +122,7 @@ class _Link:
 
     def __init__(self, path: Path) -> None:
         self._socket = unix_socket()
+        self._arrival = select.poll()
         self._frames = Frames(list[Any])
         try:
             with address_of(path) as address:
@@ -128,10 +130,10 @@ class _Link:
         except BaseException:
             self._socket.close()
             raise
-        # Timeouts of the kernel, as Python's own cost a poll before each call.
+        # A timeout of the kernel, as Python's own costs a poll before each call.
         timeout = struct.pack("@ll", REPLY_TIMEOUT_SECONDS, 0)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+        self._arrival.register(self._socket, select.POLLIN)
 
     def send(self, request: bytes) -> bool:
         """False when the other side has hung up: a request that did not arrive whole is never carried out."""
@@ -149,6 +151,9 @@ class _Link:
         """
         try:
             while True:
+                # A receive that sleeps is also woken when the writer takes the request, for nothing; a poll is not.
+                if not self._arrival.poll(REPLY_TIMEOUT_SECONDS * 1000):
+                    raise CommitUnknownError(f"no answer within {REPLY_TIMEOUT_SECONDS} s")
                 received = self._socket.recv(RECEIVE_BYTES)
                 if not received:
                     raise CommitUnknownError("the writer hung up")
