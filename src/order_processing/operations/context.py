@@ -129,7 +129,8 @@ def change(services: Services, order_id: str, step: Step, known: Order | None = 
             if error.write != PutOrder.__name__:
                 raise
         except CommitUnknownError:
-            continue
+            if services.store.order(order_id) == after.order:
+                return after.order  # it was written; deciding again would meet what it did itself, and refuse it
         else:
             return after.order
     raise ContendedError(order_id)

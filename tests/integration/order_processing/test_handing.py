@@ -9,6 +9,7 @@ from order_processing.domain import (
     Act,
     ActError,
     LeaseHeldError,
+    MerchantUser,
     NothingToDoError,
     Order,
     OrderPausedError,
@@ -16,12 +17,14 @@ from order_processing.domain import (
     Outcome,
     Pipeline,
     StaleOwnerError,
+    VoucherState,
 )
 from order_processing.legacy import fraud_scan, fulfilment, payment_authorization
 from order_processing.legacy.batches import STALLED_SECONDS, adopt_stalled, run_job
 from order_processing.operations import (
     Claim,
     ContendedError,
+    Located,
     NotPausedError,
     PaymentUnknownError,
     Services,
@@ -33,6 +36,7 @@ from order_processing.operations import (
     issue_vouchers,
     pause_order,
     quarantine,
+    redeem_voucher,
     redrive,
     resolve_payments,
     resume_order,
@@ -253,6 +257,40 @@ def test_an_act_whose_commit_is_unknown_happens_once(world: World) -> None:
 
     assert order.owner.epoch == epoch + 1
     assert len(world.store.audits(order_id)) == 1
+
+
+def test_an_order_is_resumed_once_though_nobody_can_say_whether_it_was_written(world: World) -> None:
+    order_id, _ = begun(world, 1)
+    pause_order(world.services, order_id, ACT)
+
+    order = resume_order(world.over(AmbiguousStore(world.store)), order_id, ACT)  # type: ignore[arg-type]
+
+    assert not order.paused
+    assert [entry.action for entry in world.store.audits(order_id)] == ["resume", "pause"]
+
+
+def test_whoever_took_an_order_over_is_told_so_though_nobody_can_say_whether_it_was_written(world: World) -> None:
+    order = world.place()
+
+    taken = take_over(world.over(AmbiguousStore(world.store)), order.order_id, Pipeline.LEGACY)  # type: ignore[arg-type]
+
+    assert taken == world.order(order.order_id)
+    assert taken.attempts == {"legacy": 1}
+
+
+def test_a_voucher_redeemed_by_a_commit_nobody_knows_of_is_not_called_used(world: World) -> None:
+    order_id, _ = begun(world, 5)
+    till = MerchantUser("Lumen Studio", "till")
+    bought = world.order(order_id)
+
+    found = redeem_voucher(
+        world.over(AmbiguousStore(world.store)),  # type: ignore[arg-type]
+        Located(bought, bought.vouchers[0]),
+        till,
+    )
+
+    assert found.voucher.state is VoucherState.REDEEMED
+    assert [each.event for each in found.order.timeline].count("voucher_redeemed") == 1
 
 
 class AmbiguousStore:
