@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from order_processing.domain import (
+    Act,
     AlertKind,
     BreakerState,
     MerchantUser,
@@ -16,6 +17,7 @@ from order_processing.domain import (
     Purpose,
     RefundRefusedError,
     RefundRequest,
+    StaleOwnerError,
     VoucherRefusedError,
     VoucherState,
     advanced,
@@ -25,7 +27,15 @@ from order_processing.domain import (
     total_minor,
     voucher_code,
 )
-from order_processing.gateways import ProviderEvent, ProviderPayment, ProviderStatus, Succeeded, Unknown
+from order_processing.gateways import (
+    Authorization,
+    ProviderEvent,
+    ProviderPayment,
+    ProviderStatus,
+    Result,
+    Succeeded,
+    Unknown,
+)
 from order_processing.operations import (
     PaymentDeclinedError,
     PaymentHeldError,
@@ -36,6 +46,7 @@ from order_processing.operations import (
     breaker_of,
     capture,
     close_breaker,
+    give_up,
     hand_over,
     issue_vouchers,
     locate_for,
@@ -214,6 +225,36 @@ class _Late:
         result = self._world.payments.authorize(self._asked[0])  # type: ignore[arg-type]
         assert isinstance(result, Succeeded)
         return result.payment
+
+
+def test_e12_money_reserved_by_an_owner_who_was_replaced_meanwhile_goes_back_from_a_dead_order(world: World) -> None:
+    """The look-up of whoever cancelled came before the request did; the one who had sent it is fenced, yet knows."""
+    order_id, epoch = cleared(world)
+    slow = _Slow(world, lambda: give_up(world.services, order_id, OrderStatus.CANCELLED, Act("ann", "customer called")))
+    with pytest.raises(StaleOwnerError):
+        authorize(replace(world.services, payments=slow), order_id, epoch)
+
+    resolve_unknown(world.services)
+
+    assert world.order(order_id).status is OrderStatus.CANCELLED
+    assert the_payment(world, order_id).status is ProviderStatus.VOIDED
+    assert {alert.kind for alert in open_alerts(world.services)} == {AlertKind.LATE_PAYMENT}
+    assert_money_adds_up(world, order_id)
+
+
+class _Slow:
+    """The gateway; something happens while an authorisation is on its way to it."""
+
+    def __init__(self, world: World, meanwhile: Callable[[], object]) -> None:
+        self._world = world
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._world.payments, name)
+
+    def authorize(self, request: Authorization) -> Result:
+        self._meanwhile()
+        return self._world.payments.authorize(request)
 
 
 def test_e5_captured_at_the_provider_after_the_order_was_given_up_is_refunded(world: World) -> None:

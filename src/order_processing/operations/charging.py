@@ -9,6 +9,7 @@ from order_processing.domain import (
     Outcome,
     PaymentAttempt,
     Purpose,
+    StaleOwnerError,
     attempt_key,
     changed,
     lapsed_authorizations,
@@ -40,7 +41,7 @@ from order_processing.operations.attempts import (
 )
 from order_processing.operations.breaking import demand_not_held
 from order_processing.operations.consequences import delivered
-from order_processing.operations.context import Change, Services, change_owned
+from order_processing.operations.context import Change, Services, change, change_owned
 from order_processing.stores import SettleHold
 
 
@@ -191,9 +192,17 @@ def _amount_minor(order: Order, about: PaymentAttempt | None, units: tuple[int, 
 
 
 def _settle(services: Services, order: Order, epoch: int, attempt: PaymentAttempt, result: Result | Absent) -> Order:
-    """Records how *attempt* ended and what follows from it; raises when it did not succeed."""
+    """Records how *attempt* ended and what follows from it; raises when it did not succeed.
+
+    A success is recorded also when the order has another owner by now: it is theirs to use, or goes back.
+    """
     heard = heard_of(services, attempt, result)
-    after = change_owned(services, order.order_id, epoch, learning(services, heard), known=order)
+    try:
+        after = change_owned(services, order.order_id, epoch, learning(services, heard), known=order)
+    except StaleOwnerError:
+        if heard.outcome is Outcome.SUCCEEDED:  # that it happened is true whoever owns the order by now
+            change(services, order.order_id, learning(services, heard))
+        raise
     return demand_success(after, attempt)
 
 
