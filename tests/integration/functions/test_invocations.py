@@ -341,6 +341,28 @@ async def test_output_of_any_size_does_not_stop_the_handler(region: Any) -> None
     assert "\n4999 yyy" in record.text
 
 
+async def test_threads_that_print_much_at_once_all_find_room(region: Any) -> None:
+    await region.deploy("handlers.talk_in_threads", timeout_seconds=20)
+
+    assert await region.result(1000) == []
+
+
+@pytest.mark.parametrize("what", ["stream", "name", "descriptor"])
+async def test_handler_without_its_standard_output_is_answered_as_any_other(region: Any, what: str) -> None:
+    await region.deploy("handlers.lose_output")
+
+    assert await region.result({"lose": what}) == "done"
+    assert (await region.error({"lose": what, "fail": True}))["errorType"] == "NoGoodError"
+
+
+async def test_error_is_logged_whatever_sys_stdout_is(region: Any) -> None:
+    await region.deploy("handlers.lose_output")
+
+    error = await region.error({"lose": "stream", "fail": True})
+
+    assert "before\nunfinished line[ERROR] NoGoodError: the card was declined\n" in error["log"]
+
+
 async def test_logs_are_found_by_request_id(region: Any) -> None:
     await region.deploy("handlers.echo")
     wanted = (await region.invoke(1)).request_id

@@ -4,10 +4,12 @@ Everything printed, also by C code and subprocesses, is in the file at once, so 
 killed. The position of the file tells how much there is; whoever takes the content sets it back to 0.
 """
 
+import contextlib
 import io
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +17,9 @@ from typing import Any
 from .frames import OUTPUT_BYTES
 
 _STANDARD_OUTPUT = 1
+
+_TRIES_MAX = 100
+"""So often a write is tried whose room another process, such as a child of the handler's, takes meanwhile."""
 
 
 class Output:
@@ -24,6 +29,9 @@ class Output:
         self.request_id = ""
         self.full: Callable[[bytes], None] = lambda _: None
         self._streams = (self._stream(), self._stream())
+        self._own_stream = self._stream()
+        self._renew_lock()
+        os.register_at_fork(after_in_child=self._renew_lock)
 
     @classmethod
     def install(cls) -> "Output":
@@ -35,12 +43,41 @@ class Output:
 
     def take(self) -> bytes:
         """Takes what was printed; empty when the handler has put something else in place of descriptor 1."""
-        for stream in self._streams:
-            if not stream.closed:
-                stream.flush()
-        return self._take_file()
+        self.flush()
+        with self._lock:
+            return self._take_file()
 
-    def make_room(self, size: int) -> None:
+    def flush(self) -> None:
+        """Writes what the streams hold, unless the handler has closed them or descriptor 1."""
+        for stream in self._streams:
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+
+    def log(self, text: str) -> None:
+        """Prints *text*, whatever the handler has made of ``sys.stdout``."""
+        self.flush()
+        with contextlib.suppress(OSError):
+            self._own_stream.write(text)
+            self._own_stream.flush()
+
+    def write(self, piece: memoryview, write: Callable[[memoryview], int | None]) -> int:
+        """Has *write* write what fits into an empty file, and gives how much it wrote; others print meanwhile.
+
+        Raises:
+            OSError: as *write* does.
+        """
+        with self._lock:
+            for _ in range(_TRIES_MAX - 1):
+                self._make_room(len(piece))
+                with contextlib.suppress(PermissionError):
+                    return write(piece) or 0
+            return write(piece) or 0
+
+    def _renew_lock(self) -> None:
+        """A forked child has none of the threads that may hold the lock."""
+        self._lock = threading.RLock()
+
+    def _make_room(self, size: int) -> None:
         """Hands what was printed to ``full`` when *size* more bytes would not fit."""
         try:
             position = os.lseek(_STANDARD_OUTPUT, 0, os.SEEK_CUR)
@@ -73,9 +110,7 @@ class _OutputFile(io.FileIO):
         self._output = output
 
     def write(self, data: Any) -> int:
-        piece = memoryview(data)[:OUTPUT_BYTES]
-        self._output.make_room(len(piece))
-        return super().write(piece) or 0
+        return self._output.write(memoryview(data)[:OUTPUT_BYTES], super().write)
 
 
 class _LogHandler(logging.Handler):

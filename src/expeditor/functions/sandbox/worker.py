@@ -149,7 +149,7 @@ class _Worker:
             return Outcome.OUT_OF_MEMORY, b""
         except Exception as exception:  # noqa: BLE001 - the edge to a handler's code, which may raise anything
             error = exception_object(exception, request.request_id, OWN_FILES)
-        sys.stdout.write(log_text(error))
+        self._output.log(log_text(error))
         return Outcome.ERROR, encode_error(error)
 
     def _invoke(self, request: Request, deadline: Deadline) -> bytes:

@@ -152,3 +152,47 @@ def text_bytes(event, context):
 def print_much(event, context):
     print("x" * event)
     return event
+
+
+def talk_in_threads(event, context):
+    faults = []
+
+    def talk(stream):
+        try:
+            for _ in range(event):
+                stream.write("y" * 50_000 + "\n")
+        except OSError as error:
+            faults.append(str(error))
+
+    threads = [threading.Thread(target=talk, args=(stream,)) for stream in (sys.stdout, sys.stderr) * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return faults
+
+
+def close_standard_output():
+    sys.stdout.close()
+
+
+def unset_standard_output():
+    sys.stdout = None
+
+
+def close_descriptor():
+    os.close(1)
+
+
+LOSING = {"stream": close_standard_output, "name": unset_standard_output, "descriptor": close_descriptor}
+
+
+def lose_output(event, context):
+    if not CALLS:
+        CALLS.append(event)
+        sys.stdout.write("before\n")
+        sys.stdout.write("unfinished line")
+        LOSING[event["lose"]]()
+    if event.get("fail"):
+        raise NoGoodError("the card was declined")
+    return "done"
