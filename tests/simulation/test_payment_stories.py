@@ -45,6 +45,7 @@ from order_processing.operations import (
     authorize,
     breaker_of,
     capture,
+    claim,
     close_breaker,
     give_up,
     hand_over,
@@ -56,6 +57,7 @@ from order_processing.operations import (
     quarantine,
     receive_event,
     redeem_voucher,
+    redrive,
     refund,
     release,
     resolve,
@@ -434,6 +436,23 @@ def test_e15_an_authorisation_that_ran_out_is_made_again_before_its_money_is_tak
     ]
     assert [each.key for each in order.payments][1] == f"order/{order_id}/authorize/{epoch}/2"
     assert sorted(each.status.value for each in payments_of(world, order_id)) == ["captured", "voided"]
+    assert_money_adds_up(world, order_id)
+
+
+def test_e15_an_order_whose_authorisation_ran_out_in_quarantine_is_paid_again_when_it_is_redriven(world: World) -> None:
+    order_id, epoch = prepared(world)
+    quarantine(world.services, order_id, epoch, "poison")
+    world.clock.advance(AUTHORIZATION_SECONDS + 1)
+    observe(world.services, order_id, the_payment(world, order_id))
+
+    redrive(world.services, order_id, Act("ann", "repaired"))
+    claimed = claim(world.services, order_id)
+    assert claimed is not None
+    for step in (start_processing, scan_fraud, authorize, issue_vouchers, capture):
+        step(world.services, order_id, claimed.epoch)
+
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert captured_net_minor(world.order(order_id).payments) == 5_000
     assert_money_adds_up(world, order_id)
 
 

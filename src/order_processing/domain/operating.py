@@ -4,7 +4,7 @@ from order_processing.domain.fraud import Verdict
 from order_processing.domain.lifecycle import changed, is_waiting
 from order_processing.domain.orders import Order, OrderStatus, TimelineEntry, moved, noted
 from order_processing.domain.ownership import OrderPausedError, Owner, Pipeline
-from order_processing.domain.payments import open_authorizations
+from order_processing.domain.payments import captured_net_minor, open_authorizations
 from order_processing.errors import RefusedError
 
 
@@ -68,9 +68,10 @@ def seized(order: Order, at: float, lease_seconds: float, entry: TimelineEntry) 
 
 def status_before_quarantine(order: Order) -> OrderStatus:
     """How far an order in quarantine had come, as its own records tell."""
-    if order.vouchers or order.shipments:
+    is_paid = bool(open_authorizations(order.payments)) or captured_net_minor(order.payments) > 0
+    if is_paid and (order.vouchers or order.shipments):
         return OrderStatus.FULFILLING
-    if open_authorizations(order.payments):
+    if is_paid:
         return OrderStatus.AUTHORIZED
     if order.fraud is None:
         return OrderStatus.PROCESSING

@@ -10,6 +10,7 @@ from order_processing.domain import (
     PaymentAttempt,
     Purpose,
     StaleOwnerError,
+    advanced,
     attempt_key,
     changed,
     lapsed_authorizations,
@@ -68,6 +69,7 @@ def authorize(services: Services, order_id: str, epoch: int) -> Order:
     order = _without_lapsed(services, order, epoch)
     if open_authorizations(order.payments) or total_minor(order.payments, Purpose.CAPTURE):
         return order
+    order = _cleared_again(services, order, epoch)
     _demand_status(order, OrderStatus.CLEARED, OrderStatus.AUTHORIZED)
     return _attempt(services, order, epoch, Purpose.AUTHORIZE)
 
@@ -225,10 +227,24 @@ def _without_lapsed(services: Services, order: Order, epoch: int, *, surely: boo
 
 def _renewed(services: Services, order: Order, epoch: int, *, surely: bool = False) -> Order:
     """*order* with a reservation that has not run out, made once more if need be."""
-    had = len(open_authorizations(order.payments))
     order = _without_lapsed(services, order, epoch, surely=surely)
-    ran_out = len(open_authorizations(order.payments)) < had
-    return authorize(services, order.order_id, epoch) if ran_out else order
+    is_missing = not open_authorizations(order.payments) and _has_run_out(order)
+    return authorize(services, order.order_id, epoch) if is_missing else order
+
+
+def _cleared_again(services: Services, order: Order, epoch: int) -> Order:
+    """*order* ready to be paid for again, if it was prepared and its reservation ran out while nobody could ask."""
+
+    def step(current: Order) -> Order | None:
+        if current.status is not OrderStatus.FULFILLING or not _has_run_out(current):
+            return None
+        return advanced(current, OrderStatus.CLEARED, services.clock.now(), "the reservation ran out")
+
+    return change_owned(services, order.order_id, epoch, step, known=order)
+
+
+def _has_run_out(order: Order) -> bool:
+    return any(each.purpose is Purpose.AUTHORIZE and each.outcome is Outcome.EXPIRED for each in order.payments)
 
 
 def _finished(services: Services, order: Order, epoch: int) -> Order:

@@ -23,6 +23,7 @@ from order_processing.domain import (
     must_be_undone,
     partly_delivered,
     refund_settled,
+    waits_for_warehouse,
     with_payment,
     with_refund,
 )
@@ -79,11 +80,13 @@ def _in_ledger(order: Order, attempt: PaymentAttempt, at: float) -> Order:
 
 
 def _after_authorize(order: Order, attempt: PaymentAttempt, at: float) -> Change:
+    """A reservation that runs out while the warehouse packs is made again once it has shipped: it is not held up."""
     if attempt.outcome is Outcome.DECLINED and order.status in _ASKS_FOR_MONEY:
         declined = ended(order, _S.DECLINED, at, f"payment declined: {attempt.detail}")
         return Change(declined, (ReleaseHold(order.order_id),))
     if attempt.outcome is Outcome.EXPIRED:
-        return Change(_in_status(order, _S.CLEARED, at) if order.status in _HAS_RESERVATION else order)
+        asks_again = order.status in _HAS_RESERVATION and not waits_for_warehouse(order)
+        return Change(_in_status(order, _S.CLEARED, at) if asks_again else order)
     if order.status not in _ASKS_FOR_MONEY:
         return Change(order)
     moved = _in_status(order, _AFTER_AUTHORIZE.get(attempt.outcome, order.status), at)

@@ -28,6 +28,7 @@ from order_processing.operations import (
     capture_delivered,
     close_shipment,
     hand_over,
+    observe,
     record_shipment,
     release,
     request_shipment,
@@ -143,6 +144,31 @@ def test_the_deadline_cancels_what_was_not_shipped(world: World, quantity: int) 
     assert sum(each.quantity for each in closed.shipments) == quantity
     with pytest.raises(ShipmentRefusedError):
         ship(world, order_id, 1, "T-late")
+
+
+def test_goods_shipped_after_their_reservation_ran_out_are_noted_and_paid(world: World) -> None:
+    """The bank gave it back early, and the provider said so while the warehouse was packing."""
+    order_id, epoch = packing(world)
+    world.clock.advance(8 * 86_400)
+    (ran_out,) = world.payments.payments_of(world.order(order_id))
+    assert ran_out.status is ProviderStatus.VOIDED
+    observe(world.services, order_id, ran_out)
+
+    ship(world, order_id, 3, "T-1")
+    order = capture_delivered(world.services, order_id, epoch)
+
+    assert order.status is OrderStatus.COMPLETED
+    assert captured_net_minor(order.payments) == order.amount.amount_minor
+
+
+def test_an_order_redriven_while_the_warehouse_packs_gets_a_new_reservation(world: World) -> None:
+    order_id, epoch = packing(world)
+    world.clock.advance(8 * 86_400)
+
+    order = authorize(world.services, order_id, epoch)
+
+    assert order.status is OrderStatus.FULFILLING
+    assert len(open_authorizations(order.payments)) == 1
 
 
 def test_a_parcel_told_of_twice_is_one_parcel(world: World) -> None:
