@@ -1,6 +1,7 @@
 """Handlers in real processes: what they get, what they return, and what their errors look like."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -383,6 +384,21 @@ async def test_child_that_a_crashed_handler_left_is_killed(region: Any) -> None:
     await region.functions.close()
 
     assert not Path(f"/proc/{worker}").exists()
+
+
+async def test_child_that_returns_from_the_handler_answers_nobody(region: Any, tmp_path: Path) -> None:
+    await region.deploy("handlers.fork")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+
+    assert await region.result({"child_waits_at": str(gate)}) == "parent"
+    assert await region.result({"open": str(gate)}) == "next"
+
+
+async def test_children_that_print_much_at_once_do_not_end_the_worker(region: Any) -> None:
+    await region.deploy("handlers.talk_in_children", timeout_seconds=20)
+
+    assert await region.result(100) == [0, 0, 0, 0]
 
 
 async def test_paused_function_throttles_until_it_is_resumed(region: Any) -> None:

@@ -107,7 +107,8 @@ class _Worker:
         self._context = Context.of_this_process()
         self._output = output
         self._pauses = 0
-        output.full = lambda output: self._send(Reply(Outcome.OUTPUT, b"", output, 0))
+        self._pid = os.getpid()
+        output.full = self._hand_over
 
     def run(self) -> None:
         """Serves requests until the node closes the connection."""
@@ -131,10 +132,19 @@ class _Worker:
         with self._sending:
             self._connection.sendall(frame(reply))
 
+    def _hand_over(self, output: bytes) -> None:
+        """Sends output before the reply; a child's is dropped, as two processes may not share the connection."""
+        if os.getpid() == self._pid:
+            self._send(Reply(Outcome.OUTPUT, b"", output, 0))
+
     def _reply(self, request: Request) -> Reply:
         deadline = Deadline(request.remaining_ms)
         self._output.request_id = request.request_id
         outcome, payload = self._outcome(request, deadline)
+        if os.getpid() != self._pid:
+            # A child that the handler forked has come back with it; the reply is its parent's alone.
+            self._output.flush()
+            os._exit(0)
         used = resource.getrusage(resource.RUSAGE_SELF)
         waited = used.ru_nvcsw - self._pauses > OWN_PAUSES
         self._pauses = used.ru_nvcsw

@@ -196,3 +196,27 @@ def lose_output(event, context):
     if event.get("fail"):
         raise NoGoodError("the card was declined")
     return "done"
+
+
+def fork(event, context):
+    """Opens a gate for a child of the call before, and returns only when that child has returned as well."""
+    if "open" in event:
+        Path(event["open"]).write_text("go")
+        os.wait()
+        return "next"
+    if os.fork():
+        return "parent"
+    Path(event["child_waits_at"]).read_text()
+    return "child"
+
+
+def talk_in_children(event, context):
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if not child:
+            for _ in range(event):
+                print("z" * 100_000)
+            os._exit(0)
+        children.append(child)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
