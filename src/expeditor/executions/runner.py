@@ -36,7 +36,7 @@ from expeditor.executions.parts import Parts
 from expeditor.executions.recovery import Recovered
 from expeditor.executions.registry import Registry
 from expeditor.executions.running import Batch, Running, Underway, Waiter, answer, is_journaled, refuse
-from expeditor.integrations import Failed, Outcome, StartedExecution, Submitted, Succeeded, TaskRequest
+from expeditor.integrations import Cancel, Failed, Outcome, StartedExecution, Submitted, Succeeded, TaskRequest, is_job
 from expeditor.store.executions import Closing, JournalEntry
 
 _log = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ class Runner:
         for running in lost.values():
             running.lost = True
             self._registry.remove(running)
-            for cancel in (running.cancels or {}).values():
+            for cancel in _cancels_of_calls(running):
                 cancel()
             for waiter in running.starting or ():
                 refuse(waiter, error)
@@ -308,6 +308,12 @@ def _announce(running: Running) -> None:
     for waiter in running.starting or ():
         answer(waiter, started)
     running.starting = running.row = None
+
+
+def _cancels_of_calls(running: Running) -> list[Cancel]:
+    """What stops the calls under way; a job goes on, and is waited for again once the execution is rebuilt."""
+    jobs = {task.task_id for task in running.execution.pending_tasks if is_job(task.resource)}
+    return [cancel for task_id, cancel in (running.cancels or {}).items() if task_id not in jobs]
 
 
 def _drop(running: Running, underway: Underway) -> None:

@@ -20,6 +20,7 @@ from expeditor.integrations.tasks import (
     Submitted,
     Succeeded,
     TaskRequest,
+    is_job,
 )
 
 __all__ = [
@@ -53,4 +54,5 @@ __all__ = [
     "TaskRequest",
     "TaskStarter",
     "endpoint_variable",
+    "is_job",
 ]

@@ -95,6 +95,13 @@ class _SubmittedAnswer(msgspec.Struct):
     ExecutionArn: str
 
 
+class _Child(msgspec.Struct):
+    """The execution that a task started; *arn* is None until it has begun."""
+
+    arn: str | None = None
+    is_unwanted: bool = False
+
+
 class NestedExecutions:
     """All patterns of ``states:startExecution``."""
 
@@ -109,10 +116,12 @@ class NestedExecutions:
 
     def start_sync(self, request: TaskRequest, report: Report) -> Cancel | None:
         """``.sync`` and ``.sync:2``: the task ends when the child ends; a cancelled task stops its child."""
-        child: list[str] = []
+        child = _Child()
 
         def follow(arn: str) -> None:
-            child.append(arn)
+            child.arn = arn
+            if child.is_unwanted:
+                self._stop(child)
             self._executions.wait_closed(arn).add_done_callback(lambda future: _finish(future, request, report))
 
         def submitted(started: StartedExecution) -> None:
@@ -140,9 +149,11 @@ class NestedExecutions:
 
         self._executions.start(_start_request(request)).add_done_callback(started)
 
-    def _stop(self, child: list[str]) -> None:
-        for arn in child:
-            stopped = self._executions.stop_execution(arn, None, "The task of the parent execution was cancelled")
+    def _stop(self, child: "_Child") -> None:
+        """Stops the child; one that is still being started, as soon as it has begun."""
+        child.is_unwanted = True
+        if child.arn is not None:
+            stopped = self._executions.stop_execution(child.arn, None, "The task of the parent execution was cancelled")
             # An execution that has already ended is as good as stopped, and nobody waits for the answer.
             stopped.add_done_callback(lambda future: None if future.cancelled() else future.exception())
 

@@ -74,6 +74,11 @@ class Pattern(StrEnum):
     CALLBACK = ".waitForTaskToken"
 
 
+def is_job(resource: str) -> bool:
+    """Whether a task of *resource* waits for what goes on by itself, whatever becomes of the execution that waits."""
+    return resource.endswith((Pattern.SYNC, Pattern.SYNC_2))
+
+
 def until_callback(begin: Handler) -> Handler:
     """The ``.waitForTaskToken`` form of an integration: what it answers only says that the wait begins."""
 

@@ -108,6 +108,36 @@ async def test_stopped_parent_stops_its_child(nested) -> None:
     assert (await nested.engine.wait_closed(child)).status == "ABORTED"
 
 
+async def test_parent_that_is_stopped_while_its_child_begins_stops_it(nested) -> None:
+    started = await nested.start(await parent(nested, ".sync"))
+
+    await nested.engine.stop_execution(started.arn, None, None)
+
+    assert (await nested.engine.wait_closed(await the_child(nested))).status == "ABORTED"
+
+
+async def test_failed_commit_of_the_parent_leaves_its_child_alone(nested, caplog) -> None:
+    child = await nested.machine(CHILD, "child")
+    start = {"Type": "Task", "Resource": f"{START}.sync:2", "Parameters": {"StateMachineArn": child, "Name": "kid"}}
+    mail = {"Type": "Task", "Resource": f"{FUNCTION}:mail"}
+    branches = [{"StartAt": name, "States": {name: {**one, "End": True}}} for name, one in (("S", start), ("M", mail))]
+    both = {"Type": "Parallel", "Branches": branches, "End": True}
+    started = await nested.start(await nested.machine({"StartAt": "B", "States": {"B": both}}, "both"), "p")
+    await nested.until(lambda: len(nested.tasks.open) == 2)
+    for _ in range(3):
+        await nested.elapse(0)
+    nested.database.fail_at, nested.database.how = nested.database.commits + 1, "unknown"
+
+    nested.tasks.finish(Succeeded(b"1"), started.arn)
+    await nested.until(lambda: len(nested.tasks.requests) == 3)
+    nested.tasks.finish(Succeeded(b"1"), started.arn)
+    nested.tasks.finish(Succeeded(b'{"b":2}'))
+
+    closed = await nested.engine.wait_closed(started.arn)
+    assert (closed.status, closed.cause) == ("SUCCEEDED", None)
+    assert "a commit failed" in caplog.text
+
+
 async def test_missing_machine_fails_the_task(nested) -> None:
     started = await nested.start(await parent(nested, "", StateMachineArn=f"{'arn:aws:states:us-east-1:0'}:x"))
 
