@@ -184,6 +184,13 @@ async def test_memory_above_the_limit_is_out_of_memory_and_replaces_the_worker(r
     assert await region.result(64) == 64
 
 
+async def test_result_whose_text_takes_more_memory_than_there_is_is_out_of_memory(region: Any) -> None:
+    await region.deploy("handlers.return_often", memory_mb=128, timeout_seconds=20)
+
+    assert (await region.error(400_000))["errorType"] == "Runtime.OutOfMemory"
+    assert await region.result(1) == ["x" * 1000]
+
+
 async def test_endless_recursion_is_an_error_of_the_handler(region: Any) -> None:
     await region.deploy("handlers.recurse")
 

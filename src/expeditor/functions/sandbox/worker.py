@@ -204,5 +204,7 @@ def _encode(result: Any) -> bytes:
         return result
     try:
         return _json.encode(result).encode()
+    except MemoryError:
+        raise
     except Exception as error:  # the edge to a handler's code: its objects may raise anything
         raise SandboxError("Runtime.MarshalError", f"Unable to marshal response: {error}") from error

@@ -118,6 +118,10 @@ def return_much(event, context):
     return "x" * event
 
 
+def return_often(event, context):
+    return ["x" * 1000] * event
+
+
 def talk(event, context):
     print("printed", "ö")
     sys.stderr.write("to stderr\n")
