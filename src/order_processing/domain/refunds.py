@@ -198,6 +198,8 @@ def refunded_at_provider(
 def _granted_minor(order: Order, request: RefundRequest) -> int:
     """Minor units to pay back for *request*."""
     assert request.amount_minor is None or not request.units
+    if request.key in (UNDO, PROVIDER):
+        raise RefundRefusedError(order.order_id, f"the key {request.key!r} means a refund that nobody asked for")
     if order.status not in _DELIVERED and order.status not in DEAD:
         raise RefundRefusedError(order.order_id, f"it is {order.status.value}; cancel it instead")
     left = refundable_minor(order.payments)
@@ -205,13 +207,8 @@ def _granted_minor(order: Order, request: RefundRequest) -> int:
         raise RefundRefusedError(order.order_id, "nothing that was paid is left")
     if request.units:
         return _of_units(order, request.units, left)
-    used = _used_minor(order)
     amount_minor = left if request.amount_minor is None else request.amount_minor
-    if amount_minor > left:
-        raise RefundRefusedError(order.order_id, f"at most {Money(left, order.amount.currency)} is left")
-    if amount_minor > left - used:
-        most = Money(max(0, left - used), order.amount.currency)
-        raise RefundRefusedError(order.order_id, f"a voucher was used; at most {most} can go back")
+    _demand_left(order, amount_minor, left)
     if amount_minor < 1:
         raise RefundRefusedError(order.order_id, "the amount must be at least 1 minor unit")
     return amount_minor
@@ -223,14 +220,32 @@ def _of_units(order: Order, units: tuple[int, ...], left: int) -> int:
     gone = sorted(set(units) & _refunded_units(order))
     if gone:
         raise RefundRefusedError(order.order_id, f"unit {gone[0]} is refunded already")
+    unpaid = sorted(set(units) - _charged_units(order))
+    if unpaid:
+        raise RefundRefusedError(order.order_id, f"unit {unpaid[0]} was not delivered, and nothing was paid for it")
     used = sorted(set(units) & _used_units(order))
     if used:
         raise RefundRefusedError(order.order_id, f"the voucher of unit {used[0]} was used")
     shares = unit_shares(order)
     amount_minor = sum(shares[unit - 1] for unit in units)
+    _demand_left(order, amount_minor, left)
+    return amount_minor
+
+
+def _demand_left(order: Order, amount_minor: int, left: int) -> None:
     if amount_minor > left:
         raise RefundRefusedError(order.order_id, f"at most {Money(left, order.amount.currency)} is left")
-    return amount_minor
+    used = _used_minor(order)
+    if amount_minor > left - used:
+        most = Money(max(0, left - used), order.amount.currency)
+        raise RefundRefusedError(order.order_id, f"a voucher was used; at most {most} can go back")
+
+
+def _charged_units(order: Order) -> set[int]:
+    """Numbers of the units that money was taken for; a capture that names none was for all of them."""
+    taken = [each for each in order.payments if each.purpose is Purpose.CAPTURE and each.outcome is Outcome.SUCCEEDED]
+    every = tuple(range(1, order.quantity + 1))
+    return {unit for each in taken for unit in each.units or every}
 
 
 def _used_units(order: Order) -> set[int]:

@@ -164,6 +164,30 @@ def test_a_used_voucher_keeps_its_share_from_going_back() -> None:
     assert the_states(half) == [VoucherState.REDEEMED, VoucherState.REVOKED]
 
 
+def test_a_used_voucher_keeps_its_share_though_the_others_are_named_one_by_one() -> None:
+    order = refund_begun(paid(), asks("gesture", amount_minor=2_500), 0.0)
+    used = changed(order, vouchers=(a_voucher(1, VoucherState.REDEEMED), a_voucher(2)))
+
+    with pytest.raises(RefundRefusedError, match=r"a voucher was used; at most USD 0\.00"):
+        refund_begun(used, asks("second", units=(2,)), 0.0)
+
+
+def test_a_unit_that_was_never_delivered_has_nothing_to_be_paid_back() -> None:
+    order = paid(status=OrderStatus.PARTIALLY_FULFILLED)
+    partly = changed(order, payments=(an_attempt(Purpose.CAPTURE, 2_500, units=(1,)),))
+
+    with pytest.raises(RefundRefusedError, match="unit 2 was not delivered"):
+        refund_begun(partly, asks(units=(2,)), 0.0)
+
+    assert refundable_minor(refund_begun(partly, asks(units=(1,)), 0.0).payments) == 0
+
+
+@pytest.mark.parametrize("key", ["undo", "provider"])
+def test_a_key_with_a_meaning_of_its_own_is_refused(key: str) -> None:
+    with pytest.raises(RefundRefusedError, match=key):
+        refund_begun(paid(), asks(key), 0.0)
+
+
 def test_a_small_gesture_leaves_the_vouchers_good() -> None:
     order = ended(refund_begun(paid(), asks(amount_minor=100), 1.0), "r", Outcome.SUCCEEDED)
 
