@@ -110,11 +110,11 @@ class Worker:
             self._call.refuse(reason)
 
     def replied(self, reply: Reply) -> None:
-        """The process printed much, or is done with the call."""
+        """The process printed much, or is done with the call; after its time that is too late, as it is being killed."""
         if reply.output:
             self._keep_printed(reply.output)
         call = self._call
-        if reply.outcome is Outcome.OUTPUT or call is None:
+        if reply.outcome is Outcome.OUTPUT or call is None or self._timed_out:
             return
         self._memory_mb = reply.memory_mb
         if reply.outcome is Outcome.OUT_OF_MEMORY:

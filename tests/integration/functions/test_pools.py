@@ -189,6 +189,15 @@ async def test_stopped_template_does_not_keep_a_call_for_ever(region: Any) -> No
     assert (await region.result())["parent"] != first["parent"]
 
 
+async def test_reply_after_the_timeout_is_too_late(region: Any) -> None:
+    await region.deploy("handlers.overrun", timeout_seconds=1)
+    first = await region.result(0)
+    os.kill(first["parent"], signal.SIGSTOP)
+
+    assert (await region.error(1.2))["errorType"] == "Sandbox.Timedout"
+    assert (await region.result(0))["pid"] != first["pid"]
+
+
 async def test_version_is_loaded_before_its_first_call(region: Any) -> None:
     await region.deploy("handlers.echo")
 

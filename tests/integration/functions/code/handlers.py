@@ -69,6 +69,11 @@ def hang(event, context):
     threading.Event().wait()
 
 
+def overrun(event, context):
+    threading.Event().wait(event)
+    return {"pid": os.getpid(), "parent": os.getppid()}
+
+
 def exit_at_once(event, context):
     print("last words")
     os._exit(event)
