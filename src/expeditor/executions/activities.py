@@ -9,11 +9,11 @@ import apsw
 
 from expeditor.asl import TaskStarted
 from expeditor.executions import arns
-from expeditor.executions.errors import ActivityDoesNotExistError
+from expeditor.executions.errors import TAGS_MAX, ActivityDoesNotExistError, TooManyTagsError
 from expeditor.executions.parts import Parts
 from expeditor.executions.registry import Registry
 from expeditor.executions.running import Running, Waiter, answer
-from expeditor.integrations import Failed, Report, TaskRequest
+from expeditor.integrations import Cancel, Failed, Report, TaskRequest
 from expeditor.payloads import encode
 from expeditor.store import state_machines
 from expeditor.store.state_machines import ActivityRow
@@ -39,6 +39,9 @@ class ActivityTask:
     input: bytes
 
 
+_Asker = tuple[str, int]
+"""The ARN of an execution and the id of one of its tasks."""
+
 Post = Callable[[Running, TaskStarted, Waiter | None], None]
 CallLater = Callable[[float, Callable[[], None]], None]
 
@@ -51,16 +54,26 @@ class Activities:
         self._registry = registry
         self._post = post
         self._call_later = call_later
-        self._tasks: defaultdict[str, deque[TaskRequest]] = defaultdict(deque)
+        self._tasks: defaultdict[str, dict[_Asker, TaskRequest]] = defaultdict(dict)
         self._workers: defaultdict[str, deque[tuple[Waiter, str | None]]] = defaultdict(deque)
 
     def create(self, name: str, tags: Mapping[str, str] | None = None) -> "asyncio.Future[Activity]":
-        """Creates an activity; one of that name that exists stays as it is. Raises InvalidNameError."""
+        """Creates an activity; one of that name that exists stays as it is, with the tags it has.
+
+        Raises:
+            InvalidNameError, TooManyTagsError.
+
+        Source: API_CreateActivity, "tags will not be updated, even if they are different".
+        """
         arns.check_name(name)
-        now = self._parts.clock.now()
+        arn, now = arns.activity_arn(name), self._parts.clock.now()
+        if tags is not None and len(tags) > TAGS_MAX:
+            raise TooManyTagsError(arn)
 
         def run(connection: apsw.Connection) -> Activity:
-            arn = arns.activity_arn(name)
+            found = state_machines.activity(connection, arn)
+            if found is not None:
+                return _activity(found)
             row = state_machines.put_activity(connection, arn, name, now)
             state_machines.put_tags(connection, arn, tags or {})
             return _activity(row)
@@ -97,25 +110,35 @@ class Activities:
         """
         self.describe(arn)
         worker: asyncio.Future[ActivityTask | None] = asyncio.get_running_loop().create_future()
-        while self._tasks[arn]:
-            if self._hand_out(self._tasks[arn].popleft(), worker, worker_name):
+        tasks = self._tasks[arn]
+        while tasks:
+            if self._hand_out(tasks.pop(next(iter(tasks))), worker, worker_name):
                 return worker
         self._workers[arn].append((worker, worker_name))
         self._call_later(POLL_SECONDS, lambda: self._give_up(arn, worker))
         return worker
 
-    def start(self, request: TaskRequest, report: Report) -> None:
-        """Gives a task to a waiting worker, or lets it wait for one."""
+    def start(self, request: TaskRequest, report: Report) -> Cancel | None:
+        """Gives a task to a waiting worker, or lets it wait for one; once, also when it is asked for again.
+
+        Returns:
+            What makes it wait no more.
+        """
         arn = request.resource
         if state_machines.activity(self._parts.database.reader, arn) is None:
             report(Failed("States.Runtime", str(ActivityDoesNotExistError(arn))))
-            return
+            return None
         workers = self._workers[arn]
         while workers:
             worker, name = workers.popleft()
             if not worker.done() and self._hand_out(request, worker, name):
-                return
-        self._tasks[arn].append(request)
+                return None
+        asker = (request.execution_arn, request.task_id)
+        self._tasks[arn][asker] = request
+        return lambda: self._forget(arn, asker)
+
+    def _forget(self, arn: str, asker: _Asker) -> None:
+        self._tasks[arn].pop(asker, None)
 
     def _hand_out(self, request: TaskRequest, worker: Waiter, worker_name: str | None) -> bool:
         """False when nobody waits for the task's outcome any more."""

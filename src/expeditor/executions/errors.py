@@ -2,6 +2,9 @@
 
 from expeditor.errors import ExpeditorError, ServiceError
 
+TAGS_MAX = 50
+"""On one resource. Source: API_TagResource, TooManyTags."""
+
 
 class ExecutionDoesNotExistError(ServiceError):
     """No execution has that ARN."""
@@ -144,12 +147,12 @@ class MissingParameterError(ServiceError):
 
 
 class TooManyTagsError(ServiceError):
-    """More than 50 tags on one resource."""
+    """More tags on one resource than it may have."""
 
     code = "TooManyTags"
 
     def __init__(self, arn: str) -> None:
-        super().__init__(f"'{arn}' would have more than 50 tags; remove some first")
+        super().__init__(f"'{arn}' would have more than {TAGS_MAX} tags; remove some first")
         self.arn = arn
 
 

@@ -17,6 +17,7 @@ from expeditor.executions import arns
 from expeditor.executions.addressing import Routed, Startable, active, addressed, existing
 from expeditor.executions.aliases import Aliases
 from expeditor.executions.errors import (
+    TAGS_MAX,
     InvalidArnError,
     MissingParameterError,
     ResourceNotFoundError,
@@ -34,7 +35,6 @@ from expeditor.store.state_machine_versions import VersionRow
 from expeditor.store.state_machines import MachineRow, NewRevision
 
 DEFINITION_BYTES_MAX = 1_048_576
-TAGS_MAX = 50
 DEFAULT_LOGGING = '{"level":"OFF","includeExecutionData":false}'
 DEFAULT_TRACING = '{"enabled":false}'
 

@@ -199,6 +199,28 @@ async def test_fetched_task_stays_with_its_worker_across_a_restart(world) -> Non
     assert (await world.engine.wait_closed(started.arn)).status == "SUCCEEDED"
 
 
+async def test_task_of_an_execution_that_was_rebuilt_is_handed_out_once(world, caplog) -> None:
+    activity = await world.engine.activities.create("pick")
+    hands = {"Type": "Task", "Resource": activity.arn, "End": True}
+    wait = {"Type": "Wait", "Seconds": 1, "Next": "More"}
+    branches = [
+        {"StartAt": "Hands", "States": {"Hands": hands}},
+        {"StartAt": "Pause", "States": {"Pause": wait, "More": {"Type": "Wait", "Seconds": 60, "End": True}}},
+    ]
+    both = {"Type": "Parallel", "Branches": branches, "End": True}
+    await world.start(await world.machine({"StartAt": "Both", "States": {"Both": both}}))
+    world.database.fail_at, world.database.how = world.database.commits + 1, "unknown"
+    await world.elapse(1)
+    await world.until(lambda: "a commit failed" in caplog.text)
+    await world.elapse(1)
+
+    polls = [world.engine.activities.get_task(activity.arn) for _ in range(2)]
+    await polls[0]
+    await world.elapse(60)
+
+    assert await polls[1] is None
+
+
 async def test_activities_are_created_once_listed_and_deleted(world) -> None:
     first = await world.engine.activities.create("b")
     world.clock.advance(5)
@@ -217,3 +239,13 @@ async def test_activities_are_created_once_listed_and_deleted(world) -> None:
     with pytest.raises(ServiceError) as malformed:
         world.engine.activities.create("a b")
     assert malformed.value.code == "InvalidName"
+
+
+async def test_activity_that_exists_keeps_its_tags(world) -> None:
+    first = await world.engine.activities.create("pick", {"team": "a"})
+    await world.engine.activities.create("pick", {"team": "b", "more": "c"})
+
+    assert world.engine.machines.tags(first.arn) == {"team": "a"}
+    with pytest.raises(ServiceError) as refused:
+        await world.engine.activities.create("other", {str(n): "" for n in range(51)})
+    assert refused.value.code == "TooManyTags"
