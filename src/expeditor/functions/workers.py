@@ -110,7 +110,7 @@ class Worker:
             self._call.refuse(reason)
 
     def replied(self, reply: Reply) -> None:
-        """The process printed much, or is done with the call; after its time that is too late, as it is being killed."""
+        """The process printed much, or is done with the call; one that is being killed for its time comes too late."""
         if reply.output:
             self._keep_printed(reply.output)
         call = self._call
