@@ -137,7 +137,7 @@ class VersionCatalogue(Catalogue):
         Raises (through the future):
             ResourceNotFoundError: no such function.
             ResourceConflictError: an alias points to the version.
-            InvalidParameterValueError: ``$LATEST`` goes only with the function.
+            InvalidParameterValueError: ``$LATEST`` goes only with the function; an alias is no version.
         """
 
         def delete(connection: apsw.Connection) -> None:
@@ -235,6 +235,10 @@ class VersionCatalogue(Catalogue):
 def _check_deletable(connection: apsw.Connection, name: str, version: str) -> None:
     if version == LATEST:
         raise refusals.InvalidParameterValueError("$LATEST version cannot be deleted without deleting the function.")
+    if not arns.is_version(version):
+        raise refusals.InvalidParameterValueError(
+            f"Deletion of aliases is not currently supported. Call DeleteAlias for {version}"
+        )
     for alias in map(to_alias, functions_store.aliases(connection, name)):
         if version in (alias.version, *alias.additional_weights):
             raise refusals.ResourceConflictError(

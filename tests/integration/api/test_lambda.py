@@ -173,6 +173,28 @@ def test_alias_goes(functions: "LambdaClient") -> None:
     assert refused(lambda: functions.get_alias(FunctionName="unaliased", Name="prod"))[1] == 404
 
 
+def test_policy_of_an_alias_goes_with_the_alias_and_not_before(functions: "LambdaClient") -> None:
+    create(functions, "guarded", Publish=True)
+    functions.create_alias(FunctionName="guarded", Name="prod", FunctionVersion="1")
+    functions.add_permission(
+        FunctionName="guarded",
+        Qualifier="prod",
+        StatementId="sns",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+    )
+
+    assert refused(lambda: functions.delete_function(FunctionName="guarded", Qualifier="prod")) == (
+        "InvalidParameterValueException",
+        400,
+    )
+    assert functions.get_policy(FunctionName="guarded", Qualifier="prod")["Policy"]
+    functions.delete_alias(FunctionName="guarded", Name="prod")
+    functions.create_alias(FunctionName="guarded", Name="prod", FunctionVersion="1")
+
+    assert refused(lambda: functions.get_policy(FunctionName="guarded", Qualifier="prod"))[1] == 404
+
+
 def test_configuration_changes_only_where_asked(functions: "LambdaClient") -> None:
     create(functions, "configured", Timeout=7, Environment={"Variables": {"BY": "me"}})
 

@@ -16,7 +16,7 @@ def lambda_operations(functions: Functions, database: Database) -> Operations:
     permissions = PermissionOperations(functions, database)
     return {
         **FunctionOperations(functions, tags, permissions).table(),
-        **AliasOperations(functions).table(),
+        **AliasOperations(functions, permissions).table(),
         **InvocationOperations(functions).table(),
         **permissions.table(),
         **TagOperations(functions, tags).table(),

@@ -6,6 +6,7 @@ from typing import Any
 
 from expeditor.api.lambda_.configurations import described_alias
 from expeditor.api.lambda_.pages import page
+from expeditor.api.lambda_.permissions import PermissionOperations
 from expeditor.api.protocol import Answer, Call, Operation, Operations, Params
 from expeditor.functions import Alias, Functions, parse
 
@@ -13,8 +14,9 @@ from expeditor.functions import Alias, Functions, parse
 class AliasOperations:
     """Create, get, list, update, delete."""
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: Functions, permissions: PermissionOperations) -> None:
         self._functions = functions
+        self._permissions = permissions
 
     def table(self) -> Operations:
         """The operations by name."""
@@ -52,7 +54,9 @@ class AliasOperations:
         return described_alias(await changed)
 
     async def _delete(self, call: Call) -> Answer:
-        await self._functions.delete_alias(_name(call.params), call.params["Name"])
+        name, alias = _name(call.params), call.params["Name"]
+        await self._functions.delete_alias(name, alias)
+        await self._permissions.forget(name, alias)
         return {}
 
 
