@@ -76,6 +76,8 @@ from order_processing.domain.offers import (
 )
 from order_processing.domain.operating import (
     NothingToDoError,
+    PartlyShippedError,
+    demand_can_end,
     handed_to,
     paused,
     resumed,
@@ -247,6 +249,7 @@ __all__ = [
     "OrderStatus",
     "Outcome",
     "Owner",
+    "PartlyShippedError",
     "PaymentAttempt",
     "Pipeline",
     "ProviderFact",
@@ -290,6 +293,7 @@ __all__ = [
     "code_hash",
     "completed",
     "decode_order",
+    "demand_can_end",
     "demand_owner",
     "demand_unclaimed",
     "differences",

@@ -2,9 +2,18 @@
 
 from order_processing.domain.fraud import Verdict
 from order_processing.domain.lifecycle import changed, is_waiting
-from order_processing.domain.orders import Order, OrderStatus, TimelineEntry, moved, noted
+from order_processing.domain.orders import (
+    TRANSITIONS,
+    IllegalTransitionError,
+    Order,
+    OrderStatus,
+    TimelineEntry,
+    moved,
+    noted,
+)
 from order_processing.domain.ownership import OrderPausedError, Owner, Pipeline
 from order_processing.domain.payments import captured_net_minor, open_authorizations
+from order_processing.domain.shipping import shipped_quantity
 from order_processing.errors import RefusedError
 
 
@@ -13,6 +22,17 @@ class NothingToDoError(RefusedError):
 
     def __init__(self, order: Order) -> None:
         super().__init__(f"order {order.order_id} is {order.status.value}; no pipeline has anything to do for it")
+        self.order_id = order.order_id
+
+
+class PartlyShippedError(RefusedError):
+    """What has left the warehouse is not called off; it is charged."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(
+            f"{shipped_quantity(order)} units of order {order.order_id} have left the warehouse; close its shipment "
+            "(a notice of 0 units, the rest cancelled), then refund what comes back"
+        )
         self.order_id = order.order_id
 
 
@@ -64,6 +84,19 @@ def seized(order: Order, at: float, lease_seconds: float, entry: TimelineEntry) 
     """*order* owned by the operator who acts on it now; whoever owned it is fenced off."""
     owner = Owner(pipeline=order.pipeline, epoch=order.owner.epoch + 1, lease_until=at + lease_seconds)
     return noted(changed(order, owner=owner), entry)
+
+
+def demand_can_end(order: Order, outcome: OrderStatus) -> None:
+    """Whether a person may call *order* off.
+
+    Raises:
+        IllegalTransitionError: it was delivered, or has ended already.
+        PartlyShippedError: a part of it is on its way.
+    """
+    if outcome not in TRANSITIONS[order.status]:
+        raise IllegalTransitionError(order.order_id, order.status, outcome)
+    if shipped_quantity(order):
+        raise PartlyShippedError(order)
 
 
 def status_before_quarantine(order: Order) -> OrderStatus:

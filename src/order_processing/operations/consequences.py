@@ -23,6 +23,7 @@ from order_processing.domain import (
     must_be_undone,
     partly_delivered,
     refund_settled,
+    shipped_quantity,
     waits_for_warehouse,
     with_payment,
     with_refund,
@@ -83,7 +84,7 @@ def _after_authorize(order: Order, attempt: PaymentAttempt, at: float) -> Change
     """A reservation that runs out while the warehouse packs is made again once it has shipped: it is not held up."""
     if attempt.outcome is Outcome.DECLINED and order.status in _ASKS_FOR_MONEY:
         declined = ended(order, _S.DECLINED, at, f"payment declined: {attempt.detail}")
-        return Change(declined, (ReleaseHold(order.order_id),))
+        return Change(declined, (stock_back(order),))
     if attempt.outcome is Outcome.EXPIRED:
         asks_again = order.status in _HAS_RESERVATION and not waits_for_warehouse(order)
         return Change(_in_status(order, _S.CLEARED, at) if asks_again else order)
@@ -92,6 +93,11 @@ def _after_authorize(order: Order, attempt: PaymentAttempt, at: float) -> Change
     moved = _in_status(order, _AFTER_AUTHORIZE.get(attempt.outcome, order.status), at)
     is_prepared = moved.status is _S.AUTHORIZED and (order.vouchers or order.shipments)
     return Change(_in_status(moved, _S.FULFILLING, at) if is_prepared else moved)
+
+
+def stock_back(order: Order) -> Write:
+    """What becomes of the units of an order that is given up; those that left the warehouse are not sold again."""
+    return SettleHold(order.order_id) if shipped_quantity(order) else ReleaseHold(order.order_id)
 
 
 def _after_capture(order: Order, attempt: PaymentAttempt, at: float) -> Change:

@@ -12,6 +12,7 @@ from order_processing.domain import (
     Purpose,
     TimelineEntry,
     checked,
+    demand_can_end,
     handed_to,
     paused,
     resumed,
@@ -117,9 +118,10 @@ def give_up(services: Services, order_id: str, outcome: OrderStatus, act: Act) -
     Raises:
         PaymentUnknownError, PaymentDeclinedError: a reservation could not be given back; the order has not ended.
         IllegalTransitionError: it was delivered, or has ended already.
+        PartlyShippedError: a part of it is on its way.
     """
     assert outcome in (OrderStatus.CANCELLED, OrderStatus.FAILED)
-    order = _seize(services, order_id, f"end-as-{outcome.value}", act)
+    order = _seize(services, order_id, f"end-as-{outcome.value}", act, lambda known: demand_can_end(known, outcome))
     return release(services, order_id, order.owner.epoch, outcome, act.reason)
 
 
@@ -156,11 +158,17 @@ def record_act(services: Services, action: str, subject: str, act: Act, *, after
     return entry
 
 
-def _seize(services: Services, order_id: str, action: str, act: Act) -> Order:
+def _seize(
+    services: Services, order_id: str, action: str, act: Act, demand: Callable[[Order], None] = lambda _: None
+) -> Order:
+    """The order as the operator's own, if it is as *demand* wants it."""
     at, lease_seconds = services.clock.now(), services.policy.lease_seconds
-    return _act(
-        services, order_id, action, act, lambda order, entry: seized(order, at, lease_seconds, entry), announce=False
-    )
+
+    def by(order: Order, entry: TimelineEntry) -> Order:
+        demand(order)
+        return seized(order, at, lease_seconds, entry)
+
+    return _act(services, order_id, action, act, by, announce=False)
 
 
 def _act(services: Services, order_id: str, action: str, act: Act, by: By, *, announce: bool = True) -> Order:

@@ -2,9 +2,9 @@
 
 from order_processing.domain import DEAD, Order, OrderStatus, ended, must_be_undone
 from order_processing.operations.charging import void
+from order_processing.operations.consequences import stock_back
 from order_processing.operations.context import Change, Services, change_owned
 from order_processing.operations.settling import undo
-from order_processing.stores import ReleaseHold
 
 _KEPT = DEAD | {OrderStatus.COMPLETED, OrderStatus.PARTIALLY_FULFILLED}
 
@@ -29,7 +29,7 @@ def release(services: Services, order_id: str, epoch: int, outcome: OrderStatus,
     def step(order: Order) -> Change | None:
         if order.status in _KEPT:
             return None
-        return Change(ended(order, outcome, services.clock.now(), reason), (ReleaseHold(order_id),))
+        return Change(ended(order, outcome, services.clock.now(), reason), (stock_back(order),))
 
     order = change_owned(services, order_id, epoch, step)
     return undo(services, order_id) if must_be_undone(order) else order

@@ -8,6 +8,7 @@ import pytest
 from order_processing.domain import (
     Act,
     ActError,
+    IllegalTransitionError,
     LeaseHeldError,
     MerchantUser,
     NothingToDoError,
@@ -227,6 +228,27 @@ def test_an_order_given_up_gives_everything_back(world: World) -> None:
     assert world.payments.asked == ["authorize", "void"]
     with pytest.raises(StaleOwnerError):
         capture(world.services, order_id, epoch)
+
+
+@pytest.mark.parametrize("steps", [5, 6])
+def test_a_delivered_order_is_not_given_up_and_its_owner_goes_on(world: World, steps: int) -> None:
+    order_id, epoch = begun(world, steps)
+
+    with pytest.raises(IllegalTransitionError, match="is completed and cannot become cancelled"):
+        give_up(world.services, order_id, OrderStatus.CANCELLED, ACT)
+
+    assert world.order(order_id).owner.epoch == epoch
+    assert world.store.audits() == []
+
+
+def test_an_order_that_has_ended_stays_as_it_ended(world: World) -> None:
+    order_id, _ = begun(world, 2)
+    give_up(world.services, order_id, OrderStatus.CANCELLED, ACT)
+
+    with pytest.raises(IllegalTransitionError):
+        give_up(world.services, order_id, OrderStatus.FAILED, ACT)
+
+    assert len(world.store.audits(order_id)) == 1
 
 
 def test_every_act_is_audited_with_what_it_changed(world: World) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from order_processing.domain import (
+    Act,
     HoldState,
     NotShippedError,
     OfferKind,
     Order,
     OrderStatus,
+    PartlyShippedError,
     Pipeline,
     Rest,
     ShipmentRefusedError,
@@ -27,6 +29,7 @@ from order_processing.operations import (
     authorize,
     capture_delivered,
     close_shipment,
+    give_up,
     hand_over,
     observe,
     record_shipment,
@@ -169,6 +172,26 @@ def test_an_order_redriven_while_the_warehouse_packs_gets_a_new_reservation(worl
 
     assert order.status is OrderStatus.FULFILLING
     assert len(open_authorizations(order.payments)) == 1
+
+
+def test_an_order_of_which_a_part_is_on_its_way_is_not_called_off(world: World) -> None:
+    order_id, epoch = packing(world)
+    ship(world, order_id, 1, "T-1")
+
+    with pytest.raises(PartlyShippedError, match=r"1 units of order .* have left the warehouse; close its shipment"):
+        give_up(world.services, order_id, OrderStatus.CANCELLED, Act("ann", "the customer called"))
+
+    ship(world, order_id, 0, "", Rest.CANCELLED)
+    assert capture_delivered(world.services, order_id, epoch).status is OrderStatus.PARTIALLY_FULFILLED
+
+
+def test_goods_that_left_and_cannot_be_charged_are_not_sold_again(world: World) -> None:
+    order_id, epoch = packing(world)
+    ship(world, order_id, 3, "T-1")
+
+    release(world.services, order_id, epoch, OrderStatus.DECLINED, "the payment was declined")
+
+    assert world.stock() == 7
 
 
 def test_a_parcel_told_of_twice_is_one_parcel(world: World) -> None:
