@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from expeditor.settings import HOST
 
 READY_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 8.0
+PORT_SECONDS_MAX = 2.0
+"""How long the service of a node that was killed may take to let go of its port."""
 POLL_SECONDS = 0.02
 RESTART_SECONDS_FIRST = 0.1
 RESTART_SECONDS_MAX = 5.0
@@ -46,7 +49,12 @@ class Service:
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Starts the process and keeps it running; returns before it is ready."""
+        """Starts the process and keeps it running; returns before it is ready.
+
+        Raises:
+            ServiceError: somebody else has its port, who might answer in its place.
+        """
+        await self._wait_for_port()
         await self._spawn()
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.resource.name}")
 
@@ -89,6 +97,17 @@ class Service:
             file.seek(max(0, file.seek(0, os.SEEK_END) - bytes_max))
             return file.read().decode(errors="replace")
 
+    async def _wait_for_port(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PORT_SECONDS_MAX
+        while (trouble := _port_trouble(self.resource.port)) is not None:
+            if loop.time() > deadline:
+                raise ServiceError(
+                    f"port {self.resource.port} of {self.resource.name} is taken ({trouble}); stop who has it, or "
+                    "choose another: SHOP_PORT is the shop's, --parameter NAME=PORT sets those of other services"
+                )
+            await asyncio.sleep(POLL_SECONDS)
+
     async def _spawn(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         command = tuple(sys.executable if word == "python" else word for word in self.resource.command)
@@ -114,6 +133,17 @@ class Service:
             delay = min(delay * 2, RESTART_SECONDS_MAX)
             self.restarts += 1
             await self._spawn()
+
+
+def _port_trouble(port: int) -> str | None:
+    """Why nobody can listen on *port* now; None when it is free."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
 
 
 async def _is_healthy(port: int, path: str) -> bool:
