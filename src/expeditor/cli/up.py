@@ -12,7 +12,7 @@ import uvloop
 
 from expeditor.cli.output import CommandError, say
 from expeditor.cli.releasing import prepare_flags
-from expeditor.node import Setup, run_node
+from expeditor.node import Setup, prepare_home, run_node
 from expeditor.settings import Settings
 
 APPLICATION = "order_processing"
@@ -32,6 +32,7 @@ def command(console: Callable[..., Any], template: Path | None, parameters: tupl
     """
     setup = Setup(Settings.from_environment(os.environ), dict(os.environ), console, say, _named(parameters))
     chosen = template or own_application()
+    prepare_home(setup.settings.home)
     prepare_flags(chosen, setup.settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_node(chosen, setup))

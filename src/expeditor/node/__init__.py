@@ -3,7 +3,7 @@
 from expeditor.node.application import Application, FunctionResource, read_application
 from expeditor.node.deployment import pinned_definition
 from expeditor.node.memory import calm_collector
-from expeditor.node.node import Node, Setup, run_node, started_node
+from expeditor.node.node import Node, Setup, prepare_home, run_node, started_node
 from expeditor.node.parameters import node_parameters
 from expeditor.node.template import Template
 
@@ -16,6 +16,7 @@ __all__ = [
     "calm_collector",
     "node_parameters",
     "pinned_definition",
+    "prepare_home",
     "read_application",
     "run_node",
     "started_node",

@@ -77,6 +77,15 @@ class HomeInUseError(ExpeditorError):
         self.home = home
 
 
+class HomeUnusableError(ExpeditorError):
+    """Nothing can be kept in the directory."""
+
+    def __init__(self, home: Path, reason: str) -> None:
+        super().__init__(f"cannot write in {home} ({reason}); set EXPEDITOR_HOME to a directory that can be written")
+        self.home = home
+        self.reason = reason
+
+
 class Node:
     """What a started node consists of, for whoever wants to look inside."""
 
@@ -194,11 +203,25 @@ async def _start_services(stack: contextlib.AsyncExitStack, application: Applica
     return services
 
 
+def prepare_home(home: Path) -> Path:
+    """Makes the directory of everything durable; gives its lock file, which shows that it can be written.
+
+    Raises:
+        HomeUnusableError: it cannot.
+    """
+    lock = home / "node.lock"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    except OSError as error:
+        raise HomeUnusableError(home, error.strerror or str(error)) from error
+    return lock
+
+
 @contextlib.contextmanager
 def _exclusive(home: Path) -> Iterator[None]:
     """Keeps other nodes off *home*; the lock goes with this process, however it ends."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "node.lock").open("w") as file:
+    with prepare_home(home).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
