@@ -5,6 +5,7 @@ from order_processing.domain import (
     Rest,
     TimelineEntry,
     is_shipped,
+    patience_until,
     shipped,
     shipping_closed,
     shipping_requested,
@@ -29,8 +30,7 @@ def request_shipment(services: Services, order_id: str, epoch: int, task_token: 
     """
 
     def step(order: Order) -> Order | None:
-        known = order.shipping
-        if known is not None and (known.closed_at is not None or known.task_token == task_token):
+        if order.shipping is not None and (order.shipping.closed_at is not None or _waits_for(order, task_token)):
             return None
         at = services.clock.now()
         return shipping_requested(order, task_token, at, at + services.policy.shipping_seconds)
@@ -42,6 +42,12 @@ def request_shipment(services: Services, order_id: str, epoch: int, task_token: 
     if parcel is None:
         return order
     return record_shipment(services, order_id, parcel.quantity, tracking=parcel.tracking, rest=parcel.rest)
+
+
+def _waits_for(order: Order, task_token: str) -> bool:
+    """Whether this owner waits already; one who took the order over meanwhile needs a lease as long as the wait."""
+    is_known = order.shipping is not None and order.shipping.task_token == task_token
+    return is_known and order.owner.lease_until >= patience_until(order)
 
 
 def record_shipment(

@@ -1,6 +1,6 @@
 """Sale items: shipped whole, in parts, later or never, and charged for exactly what was shipped."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,16 +26,20 @@ from order_processing.gateways import BuiltInWarehouse, ProviderStatus
 from order_processing.legacy import fraud_scan, fulfilment, payment_authorization
 from order_processing.legacy.batches import STALLED_SECONDS, confirm_missed, run_job
 from order_processing.operations import (
+    Services,
     authorize,
     capture_delivered,
     close_shipment,
     give_up,
     hand_over,
     observe,
+    pause_order,
     record_shipment,
+    redrive,
     release,
     request_shipment,
     reserve_shipment,
+    resume_order,
     scan_fraud,
     send_confirmation,
     start_processing,
@@ -66,6 +70,11 @@ def packing(world: World, quantity: int = 3) -> tuple[str, int]:
 
 def ship(world: World, order_id: str, quantity: int, tracking: str, rest: Rest = Rest.BACK_ORDER) -> Order:
     return record_shipment(world.services, order_id, quantity, tracking=tracking, rest=rest)
+
+
+def pause_and_resume(services: Services, order_id: str, act: Act) -> Order:
+    pause_order(services, order_id, act)
+    return resume_order(services, order_id, act)
 
 
 def parcels(order: Order) -> list[tuple[int, str]]:
@@ -292,6 +301,23 @@ def test_the_customer_of_a_part_is_written_to_by_the_job_when_nobody_else_did(wo
     assert confirm_missed(world.services) == 1
     assert confirm_missed(world.services) == 0
     assert len(world.mails()) == 1
+
+
+@pytest.mark.parametrize("act", [redrive, pause_and_resume], ids=["redriven", "resumed"])
+def test_waiting_for_the_warehouse_costs_no_attempts_whoever_let_the_order_go_meanwhile(
+    world: World, act: Callable[[Services, str, Act], Order]
+) -> None:
+    order_id, epoch = packing(world)
+    hand_over(world.services, order_id, epoch, "a test")
+    run_job(world.services, fulfilment.JOB)
+
+    act(world.services, order_id, Act("ann", "why not"))
+    for _ in range(world.services.policy.attempts_max + 2):
+        run_job(world.services, fulfilment.JOB)
+        world.clock.advance(600)
+
+    assert world.order(order_id).status is OrderStatus.FULFILLING
+    assert world.order(order_id).attempts["legacy"] <= 2
 
 
 def test_the_legacy_job_gives_up_on_a_warehouse_that_is_late(world: World, tmp_path: Path) -> None:
