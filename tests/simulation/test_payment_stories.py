@@ -344,6 +344,53 @@ def test_e6_a_payment_that_never_resolves_stays_in_the_queue_and_charges_nobody(
     assert world.order(order_id).status is OrderStatus.PAYMENT_UNKNOWN
 
 
+def test_e6_payments_that_never_resolve_keep_no_other_from_being_found_out_about(world: World) -> None:
+    tokens = ("tok_timeout", "tok_timeout", "tok_timeout_then_ok")
+    orders = [cleared(world, payment_token=token, user_guid=token, quantity=1) for token in tokens]
+    for order_id, epoch in orders:
+        with pytest.raises(PaymentUnknownError):
+            authorize(world.services, order_id, epoch)
+        world.clock.advance(1)
+
+    for _ in range(2):
+        world.clock.advance(300)
+        resolve_unknown(world.services, limit=2)
+
+    assert world.order(orders[-1][0]).status is OrderStatus.AUTHORIZED
+
+
+def test_e6_an_event_that_cannot_be_acted_on_keeps_no_other_from_it(world: World) -> None:
+    first, second = (completed(world, quantity=1) for _ in range(2))
+    for number, order_id in enumerate((first, second)):
+        payment = the_payment(world, order_id)
+        world.payments.refund(payment.id, 2_500, f"by hand {number}")
+        silent = replace(world.services, payments=_Mute(world, payment.id))
+        assert receive_event(silent, an_event(payment, "charge.refunded", number)) is Receipt.PENDING
+        world.clock.advance(1)
+    mute = replace(world.services, payments=_Mute(world, the_payment(world, first).id))
+
+    for _ in range(2):
+        world.clock.advance(300)
+        resolve_unknown(mute, limit=1)
+
+    assert world.order(first).status is OrderStatus.COMPLETED
+    assert world.order(second).status is OrderStatus.REFUNDED
+
+
+class _Mute:
+    """The gateway, which says nothing about one payment."""
+
+    def __init__(self, world: World, payment_id: str) -> None:
+        self._world = world
+        self._payment_id = payment_id
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._world.payments, name)
+
+    def fetch(self, payment_id: str) -> object:
+        return Unknown("no answer") if payment_id == self._payment_id else self._world.payments.fetch(payment_id)
+
+
 def test_e7_a_void_that_is_refused_is_an_alarm_and_never_a_success(world: World) -> None:
     order_id, epoch = prepared(world, payment_token="tok_undo_refused")
 

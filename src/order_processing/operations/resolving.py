@@ -1,6 +1,7 @@
 """The queue of open payments worked off in batches, and events of the provider taken in."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 import msgspec
 
 from order_processing.domain import Purpose, UnknownOrderError, order_id_of
-from order_processing.errors import RefusedError, TransientError
+from order_processing.errors import OrderProcessingError, TransientError
 from order_processing.gateways import ProviderEvent, Succeeded, Unknown
 from order_processing.operations.attempts import PaymentUnknownError
 from order_processing.operations.breaking import PaymentHeldError, ask
-from order_processing.operations.consequences import is_open_question
+from order_processing.operations.consequences import QUEUE, is_open_question
 from order_processing.operations.context import Services
 from order_processing.operations.settling import UnknownPaymentError, observe, open_payments, resolve
 from order_processing.stores import AddRecord, ConflictError, PutRecord, Record, RemoveRecord
@@ -58,14 +59,15 @@ class Resolution:
 
 
 def resolve_unknown(services: Services, limit: int = RESOLVED_MAX) -> Resolution:
-    """Works off up to *limit* pending events and open payments, the oldest first; one order's fault stops no other.
+    """Works off up to *limit* pending events and open payments, those asked about longest ago first.
+
+    One order's fault stops no other, and what cannot be found out today is asked about after all others.
 
     It ends when the provider is not asked any more: whoever comes next waits as well.
     """
     report = Resolution()
     for record in services.store.records(_PENDING, limit):
-        if _act_on(services, record) is not Receipt.PENDING:
-            report.events += 1
+        report.events += _is_acted_on(services, record)
     _forget(services, limit)
     for order in open_payments(services, limit):
         try:
@@ -73,13 +75,14 @@ def resolve_unknown(services: Services, limit: int = RESOLVED_MAX) -> Resolution
         except PaymentHeldError as error:
             report.waiting[order.order_id] = str(error)
             break
-        except (TransientError, RefusedError) as error:
+        except OrderProcessingError as error:
             report.waiting[order.order_id] = str(error)
-            continue
-        if is_open_question(done):
-            report.waiting[order.order_id] = "its owner or a person goes on with it"
         else:
-            report.resolved += 1
+            if not is_open_question(done):
+                report.resolved += 1
+                continue
+            report.waiting[order.order_id] = "its owner or a person goes on with it"
+        _postpone(services, services.store.record(QUEUE, order.order_id))
     return report
 
 
@@ -100,6 +103,25 @@ def receive_event(services: Services, event: ProviderEvent) -> Receipt:
     return _act_on(services, stored) if stored.group == _PENDING else Receipt.DUPLICATE
 
 
+def _is_acted_on(services: Services, record: Record) -> bool:
+    """Acts on a pending event; one that cannot be acted on, for whatever reason, keeps no other from it."""
+    try:
+        return _act_on(services, record) is not Receipt.PENDING
+    except OrderProcessingError as error:
+        log.warning("event %s of the payment provider cannot be acted on: %s", record.key, error)
+        _postpone(services, record)
+        return False
+
+
+def _postpone(services: Services, record: Record | None) -> None:
+    """Puts what nothing came of behind the others, however many of its kind there are; None: it is not in the list."""
+    if record is None:
+        return
+    later = msgspec.structs.replace(record, at=services.clock.now(), version=record.version + 1)
+    with suppress(ConflictError, TransientError):  # somebody else has it, or it comes first once more
+        services.store.commit((PutRecord(later, record.version),)).result()
+
+
 def _forget(services: Services, limit: int) -> None:
     """Takes away events that were acted upon long ago."""
     before = services.clock.now() - REMEMBERED_SECONDS
@@ -114,6 +136,8 @@ def _act_on(services: Services, record: Record) -> Receipt:
         receipt = _observed(services, event)
     except TransientError as error:
         log.warning("event %s of the payment provider waits: %s", event.id, error)
+        if not isinstance(error, PaymentHeldError):
+            _postpone(services, record)
         return Receipt.PENDING
     done = msgspec.structs.replace(record, group=_DONE, version=record.version + 1)
     try:
