@@ -81,6 +81,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_head = True
         self._refusal = (400, "the request is not HTTP/1.1; check the request line and the headers")
         self._head_timer: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -89,6 +90,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
+        self._stop_idle_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -102,6 +104,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._stop_idle_timer()
         if not self._in_head:
             self._in_head = True
             self._head_bytes = 0
@@ -110,12 +113,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_head_timer()
+        self._stop_idle_timer()
         head_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if head_bytes > HEADER_BYTES_MAX or len(self.headers) > HEADER_COUNT_MAX:
             limits = f"{HEADER_BYTES_MAX} bytes or {HEADER_COUNT_MAX} headers"
             self._refusal = (431, f"the request head is larger than {limits}; send fewer or shorter headers")
             raise httptools.HttpParserError(self._refusal[1])
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Only a request ends the time to be idle; for uvicorn any byte does, so a drip would keep a connection."""
+        super().on_response_complete()
+        self._stop_idle_timer()
+        if self.timeout_keep_alive_task is not None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text; ours says what to do
         self._refuse(*self._refusal)
@@ -130,6 +141,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _stop_idle_timer(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
     def _refuse(self, status: int, detail: str) -> None:
         title = _REASONS[status]
