@@ -40,13 +40,14 @@ def claim(services: Services, order_id: str) -> Claim | None:
     """Claims an order for its execution, with the second A/B decision recorded on it.
 
     The same claim again, until the execution has begun, gives the same answer, as whoever claimed it first may have
-    died before it started anything. None: the order belongs to the legacy pipeline, or is under way or at rest.
+    died before it started anything. None: the order belongs to the legacy pipeline, is under way or at rest, or
+    somebody acts on it by hand now.
     """
 
     def step(order: Order) -> Order | None:
-        if not is_claimable(order):
-            return None
         at = services.clock.now()
+        if not is_claimable(order) or order.owner.lease_until > at:
+            return None
         if order.release:
             return claimed(order, at, services.policy.lease_seconds)
         subject = subject_of(order, services.store.offer(order.unit_id))

@@ -1,6 +1,7 @@
 """Orders handed over both ways, paused, resumed, resolved and given up by hand, each act in the audit log."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,33 @@ def test_an_order_that_has_ended_stays_as_it_ended(world: World) -> None:
         give_up(world.services, order_id, OrderStatus.FAILED, ACT)
 
     assert len(world.store.audits(order_id)) == 1
+
+
+def test_an_order_that_a_person_acts_on_is_not_claimed_from_under_them(world: World) -> None:
+    """A notification that comes a second time while the provider is being asked."""
+    order_id, epoch = begun(world, 3)
+    silent = _Meanwhile(world, lambda: claim(world.services, order_id))
+
+    order = give_up(replace(world.services, payments=silent), order_id, OrderStatus.CANCELLED, ACT)  # type: ignore[arg-type]
+
+    assert (order.status, order.owner.epoch) == (OrderStatus.CANCELLED, epoch + 1)
+    assert silent.answers == [None]
+
+
+class _Meanwhile:
+    """The payment gateway; something happens while it gives a reservation back."""
+
+    def __init__(self, world: World, act: Callable[[], object]) -> None:
+        self._world = world
+        self._act = act
+        self.answers: list[object] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._world.payments, name)
+
+    def void(self, payment_id: str, key: str) -> object:
+        self.answers.append(self._act())
+        return self._world.payments.void(payment_id, key)
 
 
 def test_every_act_is_audited_with_what_it_changed(world: World) -> None:
