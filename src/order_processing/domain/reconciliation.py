@@ -220,8 +220,9 @@ def _vouchers(facts: Facts) -> Iterator[Finding]:
 
 
 def _confirmation(facts: Facts) -> Iterator[Finding]:
-    if facts.order.status is OrderStatus.COMPLETED and not facts.order.mails:
-        yield DifferenceKind.CONFIRMATION_MISSING, Repair.CONFIRM, "completed, the customer was not written to"
+    status = facts.order.status
+    if status in _DELIVERED and not facts.order.mails:
+        yield DifferenceKind.CONFIRMATION_MISSING, Repair.CONFIRM, f"{status.value}, the customer was not written to"
 
 
 _COMPARISONS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (

@@ -6,6 +6,7 @@ from order_processing.domain import (
     OrderStatus,
     Shipment,
     Voucher,
+    VoucherState,
     captured_net_minor,
     expiry_at,
     grouped,
@@ -92,7 +93,11 @@ def _confirmation(services: Services, order: Order, message_id: str) -> Mail:
     lines = [
         f"Thank you. You bought {order.quantity} x {order.title} ({order.merchant}, {order.city}) for {order.amount}.",
         "",
-        *(f"Voucher {v.number}: {_code(services, order, v)}" for v in order.vouchers),
+        *(
+            f"Voucher {v.number}: {_code(services, order, v)}"
+            for v in order.vouchers
+            if v.state is not VoucherState.REVOKED
+        ),
         *(f"Shipment {each.shipment_id}: {each.quantity} units, tracking {each.tracking}" for each in order.shipments),
         *_not_delivered(order),
         "",

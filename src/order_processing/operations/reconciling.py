@@ -14,7 +14,6 @@ from order_processing.domain import (
     Difference,
     Facts,
     Order,
-    OrderStatus,
     Pipeline,
     ProviderFact,
     Purpose,
@@ -268,7 +267,6 @@ def _register(reconciler: Reconciler, order: Order, _: Act) -> None:
 
 def _confirm(reconciler: Reconciler, order: Order, _: Act) -> None:
     services = reconciler.services
-    assert order.status is OrderStatus.COMPLETED
     epoch = take_over(services, order.order_id, order.pipeline).owner.epoch
     send_confirmation(services, order.order_id, epoch)
     let_go_of(services, order.order_id, epoch)

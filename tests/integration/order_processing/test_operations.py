@@ -15,6 +15,7 @@ from order_processing.domain import (
     Outcome,
     Pipeline,
     Purpose,
+    RefundRequest,
     StaleOwnerError,
     UnknownOrderError,
     Verdict,
@@ -40,6 +41,7 @@ from order_processing.operations import (
     issue_vouchers,
     let_go_of,
     quarantine,
+    refund,
     release,
     request_review,
     request_shipment,
@@ -399,6 +401,17 @@ def test_a_sale_item_goes_to_the_warehouse(tmp_path: Path) -> None:
 def text_of_mail(world: World, order: Order) -> str:
     (name,) = world.mails()
     return (world.outbox / name).read_text()
+
+
+def test_the_mail_keeps_quiet_about_vouchers_that_were_revoked_before_it_was_sent(world: World) -> None:
+    order_id, epoch = world.claimed()
+    run(world, order_id, epoch, capture)
+    refund(world.services, order_id, RefundRequest(key="r-1", by="ann", reason="the customer called", units=(1,)))
+
+    text = text_of_mail(world, send_confirmation(world.services, order_id, epoch))
+
+    assert "Voucher 1:" not in text
+    assert "Voucher 2:" in text
 
 
 def test_the_mail_shows_the_codes_and_nothing_else_keeps_them(world: World, tmp_path: Path) -> None:

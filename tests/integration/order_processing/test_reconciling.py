@@ -215,3 +215,15 @@ def test_the_scheduled_run_reports_and_mends_nothing(world: World, reconciler: R
 def test_mending_without_a_reason_is_refused(reconciler: Reconciler) -> None:
     with pytest.raises(ActError):
         reconciler.page(0.0, act=Act("ann", ""))
+
+
+def test_the_customer_of_a_part_is_written_to_as_well(world: World, reconciler: Reconciler) -> None:
+    order_id, epoch = world.claimed()
+    for step in STEPS[:4]:
+        step(world.services, order_id, epoch)
+    capture(world.services, order_id, epoch, units=(1,))
+    world.clock.advance(3_600)
+
+    assert ("confirmation_missing", "repaired") in found(reconciler, ACT)
+    assert world.mails() == [f"{order_id}.confirmation@members.shop.example.eml"]
+    assert found(reconciler, ACT) == []

@@ -147,6 +147,11 @@ def test_nothing_is_found_where_all_agree(agreeing: Facts) -> None:
         (facts(DELIVERED, code_owners={"hash-1": "o-1"}), DifferenceKind.CODE_LOST, Repair.REGISTER_CODES),
         (facts(DELIVERED, code_owners={"hash-1": "o-1", "hash-2": "o-9"}), DifferenceKind.CODE_LOST, Repair.PERSON),
         (facts(changed(DELIVERED, mails=())), DifferenceKind.CONFIRMATION_MISSING, Repair.CONFIRM),
+        (
+            facts(changed(DELIVERED, mails=(), status=OrderStatus.PARTIALLY_FULFILLED)),
+            DifferenceKind.CONFIRMATION_MISSING,
+            Repair.CONFIRM,
+        ),
     ],
 )
 def test_each_difference_is_found_with_its_repair(differing: Facts, kind: DifferenceKind, repair: Repair) -> None:
