@@ -49,7 +49,7 @@ class Decisions:
             return _assignment(experiment, fallback, f"fallback: {problem}", at)
         metadata = details.flag_metadata
         if details.reason == Reason.DISABLED:
-            return _assignment(experiment, str(metadata.get(STABLE, fallback)), "kill switch", at)
+            return _killed(experiment, str(metadata.get(STABLE, fallback)), fallback, at, known)
         stale = ", last known weights" if metadata.get("stale") else ""
         bucket = metadata.get("bucket", -1)
         return Assignment(
@@ -59,6 +59,13 @@ class Decisions:
             bucket=int(bucket) if isinstance(bucket, int) else -1,
             at=at,
         )
+
+
+def _killed(experiment: str, stable: str, fallback: str, at: float, known: AbstractSet[str] | None) -> Assignment:
+    """The variant for everyone while the flag is disabled; a misspelt one must not cost an order either."""
+    if known is not None and stable not in known:
+        return _assignment(experiment, fallback, f"kill switch, fallback: there is no variant {stable!r}", at)
+    return _assignment(experiment, stable, "kill switch", at)
 
 
 def _context(subject: Subject, at: float) -> EvaluationContext:

@@ -140,6 +140,16 @@ def test_a_scheduled_rule_counts_between_its_instants_only(tmp_path: Path) -> No
     assert found[1].rule == "everyone scheduled"
 
 
+def test_a_kill_switch_with_a_misspelt_pipeline_costs_no_order(tmp_path: Path) -> None:
+    flag = {"state": "DISABLED", "variants": {"legacy": "legacy"}, "defaultVariant": "legacy"}
+    decided = experiments(tmp_path, {"flags": {"pipeline": {**flag, "metadata": {"stable": "Legacy"}}}})
+
+    pipeline = decided.pipeline(Subject("o-1"), 0.0)
+
+    assert pipeline.variant == "legacy"
+    assert pipeline.rule == "kill switch, fallback: there is no variant 'Legacy'"
+
+
 def test_the_kill_switch_gives_everyone_the_stable_variant(tmp_path: Path) -> None:
     off = moved(FIRST, switched(FIRST, "pipeline", enabled=False), AUTHOR, "off")
     split = on_v2(WHOLE, Target("employees"), off)
