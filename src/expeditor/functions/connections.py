@@ -1,12 +1,13 @@
 """The connection to one worker process: requests out, replies in, and how the process ended."""
 
 import asyncio
+import contextlib
 import socket
 from typing import Protocol
 
 import msgspec
 
-from expeditor.functions.processes import OutputFile, Template
+from expeditor.functions.processes import OutputFile, Template, refusing_shortage
 from expeditor.functions.sandbox.frames import FrameBuffer, FrameError, Reply
 
 _replies = msgspec.msgpack.Decoder(Reply)
@@ -25,7 +26,11 @@ class ConnectionEvents(Protocol):
 
 
 class Connection:
-    """A worker process that *template* forks. Requests may be sent at once: they wait in the socket meanwhile."""
+    """A worker process that *template* forks. Requests may be sent at once: they wait in the socket meanwhile.
+
+    Raises:
+        ServiceUnavailableError: it cannot be started.
+    """
 
     def __init__(self, template: Template, events: ConnectionEvents) -> None:
         self._loop = asyncio.get_running_loop()
@@ -33,11 +38,15 @@ class Connection:
         self._events = events
         self._buffer = FrameBuffer()
         self._unsent = bytearray()
-        self._output = OutputFile()
-        self._socket, other = socket.socketpair()
-        self._socket.setblocking(False)
-        with other:
-            self._number = template.fork(other.fileno(), self._output.fileno(), self)
+        with refusing_shortage(), contextlib.ExitStack() as undo:
+            self._output = OutputFile()
+            undo.callback(self._output.close)
+            self._socket, other = socket.socketpair()
+            undo.callback(self._socket.close)
+            self._socket.setblocking(False)
+            with other:
+                self._number = template.fork(other.fileno(), self._output.fileno(), self)
+            undo.pop_all()
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def send(self, frame: bytes) -> None:

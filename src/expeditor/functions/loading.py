@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from expeditor.functions import failures
+from expeditor.functions import failures, refusals
 from expeditor.functions.logs import FunctionLogs
 from expeditor.functions.processes import Program, Template, Zygote
 from expeditor.functions.reports import Report
@@ -46,6 +46,10 @@ class LoaderEvents(Protocol):
         """Its process ended; it is loaded again when it is wanted."""
         ...
 
+    def unavailable(self, reason: refusals.ServiceUnavailableError) -> None:
+        """No process can be started for it."""
+        ...
+
 
 class Loader:
     """Loads the template on ``want``. ``template`` is None unless it can be forked from."""
@@ -82,7 +86,11 @@ class Loader:
             events.not_loaded(self._error)
             return
         self._error = None
-        self._loading = Template(self._zygote, self._program, self, import_in_worker=self._import_in_worker)
+        try:
+            self._loading = Template(self._zygote, self._program, self, import_in_worker=self._import_in_worker)
+        except refusals.ServiceUnavailableError as reason:
+            events.unavailable(reason)
+            return
         self._timer = self._loop.call_later(self._settings.load_seconds, self._too_slow)
 
     def end(self) -> None:

@@ -104,9 +104,7 @@ class Pool:
         self._stop_timers()
         for worker in self._workers:
             worker.abandon(reason)
-        waiting, self._waiting = self._waiting, deque()
-        for call in waiting:
-            call.refuse(reason)
+        self.unavailable(reason)
         self._loader.end()
 
     def status(self) -> PoolStatus:
@@ -124,8 +122,8 @@ class Pool:
         for call in self._waiting:
             call.waits_since = self._used_at
         self._grow()
-        if not self._workers and not self._retired:
-            self._make_idle(self._fork())
+        if not self._workers and not self._retired and (worker := self._try_to_fork()) is not None:
+            self._make_idle(worker)
 
     def not_loaded(self, error: InitError) -> None:
         """The template cannot be loaded: so no call that waits can be run."""
@@ -138,6 +136,12 @@ class Pool:
         self._stop_timers()
         if self._waiting and not self._closed:
             self._loader.want(self)
+
+    def unavailable(self, reason: refusals.ServiceUnavailableError) -> None:
+        """Refuses the calls that wait."""
+        waiting, self._waiting = self._waiting, deque()
+        for call in waiting:
+            call.refuse(reason)
 
     def worker_free(self, worker: Worker, *, waited: bool) -> None:
         """Gives *worker* the next call, if one waits; ends it if it is one too many."""
@@ -172,7 +176,10 @@ class Pool:
             room = min(room, max(1, count))
         overdue = self._loop.time() - settings.patience_seconds
         while self._waiting and room > 0 and (not self._workers or self._waiting[0].waits_since <= overdue):
-            self._fork().run(self._waiting.popleft())
+            worker = self._try_to_fork()
+            if worker is None:
+                break
+            worker.run(self._waiting.popleft())
             room -= 1
         if self._waiting and len(self._workers) < settings.workers_max:
             self._growth = self._loop.call_later(settings.patience_seconds, self._grow)
@@ -182,9 +189,15 @@ class Pool:
         is_computing = self._waiting_share < WAITING_SHARE_MIN
         return min(self._settings.workers_max, PROCESSORS) if is_computing else self._settings.workers_max
 
-    def _fork(self) -> Worker:
+    def _try_to_fork(self) -> Worker | None:
+        """Another worker; None when none can be started: calls wait for those there are, or are refused."""
         assert self._loader.template is not None
-        worker = Worker(self._loader.template, self._workplace, self)
+        try:
+            worker = Worker(self._loader.template, self._workplace, self)
+        except refusals.ServiceUnavailableError as reason:
+            if not self._workers:
+                self.unavailable(reason)
+            return None
         self._workers.add(worker)
         return worker
 

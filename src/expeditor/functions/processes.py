@@ -1,12 +1,13 @@
 """The node's side of zygote and templates: starting them, giving orders, hearing how children end."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +32,21 @@ class ChildWatcher(Protocol):
     def child_exited(self, status: int) -> None:
         """The child ended."""
         ...
+
+
+@contextlib.contextmanager
+def refusing_shortage() -> Iterator[None]:
+    """Turns what the system lacks for another process, such as descriptors, into a refusal.
+
+    Raises:
+        ServiceUnavailableError: the system said no.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise refusals.ServiceUnavailableError(
+            f"No process can be started for the function ({error}); try again later, or raise the node's limits"
+        ) from error
 
 
 class OutputFile:
@@ -121,7 +137,8 @@ class Zygote:
         if self._control is not None:
             return
         control = _Control(self._received, self._ended)
-        with control.other_side as other:
+        with contextlib.ExitStack() as undo, control.other_side as other:
+            undo.callback(control.close)
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-B", str(_ENTRY), str(other.fileno())),
@@ -133,6 +150,7 @@ class Zygote:
                 cwd="/",
                 start_new_session=True,
             )
+            undo.pop_all()
         self._control = control
 
     def load(self, load: Callable[[int], Load], descriptors: tuple[int, int], watcher: ChildWatcher) -> int:
@@ -224,13 +242,15 @@ class TemplateEvents(Protocol):
 
 
 class Template:
-    """A process that has a function version loaded and forks workers."""
+    """A process that has a function version loaded and forks workers.
+
+    Raises:
+        ServiceUnavailableError: it cannot be started.
+    """
 
     def __init__(self, zygote: Zygote, program: Program, events: TemplateEvents, *, import_in_worker: bool) -> None:
         self._zygote = zygote
         self._events = events
-        self._control = _Control(self._received, lambda: None)
-        self._output = OutputFile()
         self._watchers: dict[int, ChildWatcher] = {}
         self._workers = 0
 
@@ -244,8 +264,14 @@ class Template:
                 import_in_worker,
             )
 
-        with self._control.other_side as other:
-            self._child = zygote.load(load, (other.fileno(), self._output.fileno()), self)
+        with refusing_shortage(), contextlib.ExitStack() as undo:
+            self._output = OutputFile()
+            undo.callback(self._output.close)
+            self._control = _Control(self._received, lambda: None)
+            undo.callback(self._control.close)
+            with self._control.other_side as other:
+                self._child = zygote.load(load, (other.fileno(), self._output.fileno()), self)
+            undo.pop_all()
 
     def fork(self, connection: int, output: int, watcher: ChildWatcher) -> int:
         """Forks a worker on these descriptors; gives the number it goes by.

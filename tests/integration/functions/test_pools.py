@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -196,6 +198,49 @@ async def test_reply_after_the_timeout_is_too_late(region: Any) -> None:
 
     assert (await region.error(1.2))["errorType"] == "Sandbox.Timedout"
     assert (await region.result(0))["pid"] != first["pid"]
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Whatever wants another file descriptor is refused by the system."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+async def test_call_that_no_process_can_be_started_for_is_refused_and_never_run(region: Any) -> None:
+    await region.deploy("handlers.process")
+
+    with no_descriptor_left(), pytest.raises(refusals.ServiceUnavailableError, match="Too many open files"):
+        await region.functions.invoke("fn", b"1")
+
+    assert (await region.result(1))["calls"] == 1
+
+
+async def test_calls_wait_for_the_workers_there_are_when_no_other_can_be_started(tmp_path: Path) -> None:
+    region = open_region(tmp_path, replace(SETTINGS, pool=PoolSettings(workers_max=3, patience_seconds=0.001)))
+    await region.deploy("handlers.overrun")
+    first = await region.result(0)
+
+    with no_descriptor_left():
+        results = await asyncio.gather(*(region.result(0.05) for _ in range(3)))
+
+    assert {result["pid"] for result in results} == {first["pid"]}
+    await close_region(region)
+
+
+async def test_calls_are_refused_when_the_only_worker_ends_and_no_other_can_be_started(region: Any) -> None:
+    await region.deploy("handlers.exit_at_once")
+    await region.error(1)
+    running = [region.functions.invoke("fn", b"1") for _ in range(3 + 4)]
+
+    with no_descriptor_left():
+        answers = await asyncio.gather(*running, return_exceptions=True)
+
+    assert sum(isinstance(answer, refusals.ServiceUnavailableError) for answer in answers) == 4
 
 
 async def test_version_is_loaded_before_its_first_call(region: Any) -> None:
