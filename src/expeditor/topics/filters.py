@@ -40,8 +40,11 @@ def compile_filter_policy(text: str, scope: FilterPolicyScope) -> Filter:
         InvalidParameterError: the policy breaks a rule; the message names it.
     """
     policy = _parse(text)
-    _check_size(policy, scope)
-    return _all_of(policy)
+    try:
+        _check_size(policy, scope)
+        return _all_of(policy)
+    except RecursionError as error:
+        raise _refused("Filter policy is nested too deeply") from error
 
 
 def _refused(reason: str) -> InvalidParameterError:
