@@ -31,6 +31,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 """Every noun: the module that has ``command``, and the line that ``--help`` shows."""
 
 
+INTERRUPTED = 130
+
+
 class _Tree(click.Group):
     """A group that imports a command only when it is called."""
 
@@ -42,6 +45,14 @@ class _Tree(click.Group):
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; Ctrl-C, for which click has no exit code of its own, ends it with the shell's."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted")
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -72,5 +83,8 @@ def main(console: Callable[..., Any]) -> None:
     except ExpeditorError as error:
         say(f"error: {error}")
         sys.exit(error.exit_code if isinstance(error, CommandError) else ExitCode.FAILED)
+    except OSError as error:  # a full disk, somebody else's file: its name and the reason tell more than a traceback
+        say(f"error: {error}")
+        sys.exit(ExitCode.FAILED)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
