@@ -60,6 +60,8 @@ def create(
         order = _wait(client, order["order_id"], wait_seconds)
     show(order, output)
     _exit_as(order)
+    if wait_seconds and not order["at_rest"]:
+        raise _still(order)
 
 
 @command.command()
@@ -95,7 +97,7 @@ def watch(order_id: str, timeout_seconds: float) -> None:
             _exit_as(order)
             return
         if waited >= timeout_seconds:
-            raise CommandError(f"order {order_id} is still {order['status']}", ExitCode.WAIT_TIMED_OUT)
+            raise _still(order)
         SystemClock().sleep(POLL_SECONDS)
         waited += POLL_SECONDS
 
@@ -115,6 +117,10 @@ def _first_in_stock(client: HttpClient) -> str:
         if offer["stock_left"] > 0:
             return str(offer["unit_id"])
     raise CommandError("every offer is sold out; add stock or name another shop", ExitCode.CONFLICT)
+
+
+def _still(order: Any) -> CommandError:
+    return CommandError(f"order {order['order_id']} is still {order['status']}", ExitCode.WAIT_TIMED_OUT)
 
 
 def _exit_as(order: Any) -> None:
