@@ -1,9 +1,9 @@
 """The command ``expeditor``: joins the command line with the console that a node shows."""
 
-import getpass
 import os
 from typing import Any
 
+from expeditor.cli import machine_user
 from expeditor.cli import main as run_command_line
 
 
@@ -17,7 +17,7 @@ def _console(*rooms: Any) -> Any:
     from expeditor.console import Rooms, create_console
     from expeditor.ids import SystemIds
 
-    actor = os.environ.get("EXPEDITOR_ACTOR") or getpass.getuser()
+    actor = os.environ.get("EXPEDITOR_ACTOR") or machine_user()
     return create_console(Rooms(*rooms), SystemIds(), actor)
 
 

@@ -1,5 +1,7 @@
 """How commands talk: data on stdout, words on stderr, exit codes that tell."""
 
+import getpass
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
@@ -81,6 +83,14 @@ def show(fields: Mapping[str, Any], output: str) -> None:
 def say(words: str) -> None:
     """Talk, for people: on stderr, so that pipes get data only."""
     click.echo(words, err=True)
+
+
+def machine_user() -> str:
+    """Who runs this command; ``uid 4242`` where the machine has no name for that user, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _json(value: Any, indent: int = 0) -> str:

@@ -1,7 +1,6 @@
 """What commands about releases and experiments share: where flags are kept, who acts, how a template becomes a plan."""
 
 import contextlib
-import getpass
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ import click
 
 from expeditor.cli.clients import HttpClient, aws, settings, told_plainly
 from expeditor.cli.libraries import installed
-from expeditor.cli.output import CommandError, ExitCode
+from expeditor.cli.output import CommandError, ExitCode, machine_user
 from expeditor.clock import SystemClock
 from expeditor.functions import FunctionCode, dependencies_of
 from expeditor.node import Application, FunctionResource, Template, node_parameters, pinned_definition, read_application
@@ -131,7 +130,7 @@ def actor_named(name: str | None, reason: str) -> Author:
 
 def author(reason: str = "") -> Author:
     """The one who runs this command, now; ``EXPEDITOR_ACTOR`` says it for jobs."""
-    return Author(os.environ.get("EXPEDITOR_ACTOR") or getpass.getuser(), SystemClock().now(), reason)
+    return Author(os.environ.get("EXPEDITOR_ACTOR") or machine_user(), SystemClock().now(), reason)
 
 
 def target_of(segment: str | None, from_at: float | None, until_at: float | None) -> Target:
