@@ -1,6 +1,5 @@
 """Manual acts on many things at once: chosen by id or by filter, dry or for real, at a rate, each result told."""
 
-import getpass
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from expeditor.cli.clients import HttpClient, shop_operator
-from expeditor.cli.output import CommandError, ExitCode, say, show_rows
+from expeditor.cli.output import CommandError, ExitCode, machine_user, say, show_rows
 from expeditor.clock import SystemClock
 
 BULK_MAX = 1_000
@@ -64,7 +63,7 @@ def bulk_options(function: Function) -> Function:
 
 def actor_of(given: str | None) -> str:
     """The name that the audit log gets."""
-    return given or getpass.getuser()
+    return given or machine_user()
 
 
 def choice_of(order_ids: tuple[str, ...], given: Mapping[str, object]) -> Choice:
@@ -88,16 +87,20 @@ def perform(choice: Choice, path: str, body: Mapping[str, object], *, rate: floa
     Raises:
         CommandError: it was refused for at least one of them.
     """
+    if not rate > 0 or math.isinf(rate):
+        raise click.UsageError("--rate is a number above 0")
     client = shop_operator()
     ids = choice.order_ids or tuple(row["order_id"] for row in stuck(client, choice.query)["orders"])
     if dry_run:
         show_rows([{"order_id": each, "result": "would be done"} for each in ids], ("order_id", "result"), output)
         say(f"{path}: {len(ids)} orders; nothing was done")
         return
-    rows = [_one(client, each, path, body) for each in paced(ids, rate)]
-    show_rows(rows, _COLUMNS, output)
-    refused = sum(row["result"] != "done" for row in rows)
-    say(f"{path}: {len(rows) - refused} done, {refused} refused")
+    rows: list[dict[str, Any]] = []
+    try:
+        for each in paced(ids, rate):
+            rows.append(_one(client, each, path, body))  # noqa: PERF401 - what was done is told if the next one raises
+    finally:
+        refused = _tell(path, rows, len(ids) - len(rows), output)
     if refused:
         raise CommandError(f"{refused} of {len(rows)} orders were refused; the table says why", ExitCode.CONFLICT)
 
@@ -109,8 +112,6 @@ def stuck(client: HttpClient, query: Mapping[str, object]) -> Any:
 
 def paced(items: Sequence[str], rate: float) -> Iterable[str]:
     """*items*, no more than *rate* a second."""
-    if not rate > 0 or math.isinf(rate):
-        raise click.UsageError("--rate is a number above 0")
     clock = SystemClock()
     begun_at = clock.monotonic()
     for number, item in enumerate(items):
@@ -124,6 +125,28 @@ def noted(action: str, subject: str, reason: str, actor: str | None, detail: str
     """Records in the audit log what was done elsewhere than on an order."""
     body = {"actor": actor_of(actor), "reason": reason, "action": action, "subject": subject}
     shop_operator().post("audit", body | ({"detail": detail} if detail else {}))
+
+
+def noted_as_done(action: str, subject: str, reason: str, actor: str | None) -> None:
+    """Like ``noted``, for what has taken effect already, whatever becomes of the note.
+
+    Raises:
+        CommandError: it is not in the audit log; the message says that it was done all the same.
+    """
+    try:
+        noted(action, subject, reason, actor)
+    except CommandError as error:
+        again = f"`expeditor audit note {action} {subject}` notes it later"
+        raise CommandError(f"{action} {subject}: done, but not noted in the audit log ({error}); {again}") from error
+
+
+def _tell(path: str, rows: Sequence[Mapping[str, Any]], unanswered: int, output: str) -> int:
+    """Shows what came of each order, also when the act ended early; gives how many were refused."""
+    show_rows(rows, _COLUMNS, output)
+    refused = sum(1 for row in rows if row["result"] != "done")
+    more = f", {unanswered} not answered or not tried" if unanswered else ""
+    say(f"{path}: {len(rows) - refused} done, {refused} refused{more}")
+    return refused
 
 
 def _one(client: HttpClient, order_id: str, path: str, body: Mapping[str, object]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import string
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -96,18 +97,33 @@ class HttpClient:
     def exchange(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any]:
-        """Status and decoded answer, whatever the status is."""
-        content = None if body is None else msgspec.json.encode(body)
+        """Status and decoded answer, whatever the status is.
+
+        Raises:
+            CommandError: nobody answers, or not in JSON, or the words given cannot be sent at all.
+        """
         sent = {"Accept": "application/json", "Content-Type": "application/json", **self._headers, **(headers or {})}
         try:
-            self._connection.request(method, self._prefix + path, content, sent)
+            content = None if body is None else msgspec.json.encode(body)
+            target = urllib.parse.quote(self._prefix + path, safe=string.punctuation)
+            self._connection.request(method, target, content, sent)
             response = self._connection.getresponse()
             text = response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             message = f"{self.name} does not answer at port {self._port} ({error}); `expeditor up` starts it"
             raise CommandError(message) from error
-        return response.status, msgspec.json.decode(text) if text else None
+        except ValueError as error:
+            self._connection.close()
+            raise CommandError(f"{self.name} cannot be asked this ({error}); check the ids, keys and tokens") from error
+        return response.status, self._decoded(text)
+
+    def _decoded(self, text: bytes) -> Any:
+        try:
+            return msgspec.json.decode(text) if text else None
+        except msgspec.DecodeError as error:
+            message = f"who answers at port {self._port} is not {self.name}; set SHOP_PORT and NODE_PORT to the node's"
+            raise CommandError(message) from error
 
 
 def shop() -> HttpClient:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from expeditor.cli.acting import noted, who_options
+from expeditor.cli.acting import noted_as_done, who_options
 from expeditor.cli.clients import aws, operator, told_plainly
 from expeditor.cli.function_alias import alias
 from expeditor.cli.function_gc import gc
@@ -90,11 +90,16 @@ def logs(name: str, request_id: str | None, limit: int, output: str) -> None:
     """Print what a function's last invocations printed."""
     query = {"limit": limit} | ({"request_id": request_id} if request_id else {})
     records = operator().get(f"functions/{name}/logs", query)
+    if not records:
+        with told_plainly():
+            aws("lambda").get_function_configuration(FunctionName=name)
     if output != Format.TEXT:
         show_rows(records, (), output)
         return
     for record in records:
         click.echo(record["text"].rstrip())
+    if not records:
+        say("nothing found")
 
 
 def read_argument(text: str) -> str:
@@ -110,6 +115,8 @@ def read_argument(text: str) -> str:
             return file.read()
     except OSError as error:
         raise CommandError(f"cannot read {text[1:]}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"cannot read {text[1:]}: it is not UTF-8") from error
 
 
 @command.command()
@@ -122,7 +129,7 @@ def pause(name: str, reason: str, actor: str | None) -> None:
     """
     with told_plainly():
         aws("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-    noted("pause", f"function/{name}", reason, actor)
+    noted_as_done("pause", f"function/{name}", reason, actor)
     say(f"{name} is paused; `expeditor function resume {name}` lets it go on")
 
 
@@ -133,5 +140,5 @@ def resume(name: str, reason: str, actor: str | None) -> None:
     """Let a paused function be invoked again."""
     with told_plainly():
         aws("lambda").delete_function_concurrency(FunctionName=name)
-    noted("resume", f"function/{name}", reason, actor)
+    noted_as_done("resume", f"function/{name}", reason, actor)
     say(f"{name} may be invoked again")

@@ -27,7 +27,7 @@ def command(rate: float, duration: float, unit_id: str | None, payment_token: st
     Example:
       expeditor load --rate 50 --duration 10
     """
-    if rate * duration > ORDERS_MAX:
+    if not rate * duration <= ORDERS_MAX:
         raise CommandError(f"{rate * duration:.0f} orders are more than {ORDERS_MAX}; lower the rate or the duration")
     plan = Plan(unit_id or _most_stock(), duration, rate, payment_token=payment_token)
     report = _run_with_progress(plan, int(rate * duration))

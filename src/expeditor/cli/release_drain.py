@@ -4,7 +4,7 @@ from functools import partial
 
 import click
 
-from expeditor.cli.acting import noted, stuck, who_options
+from expeditor.cli.acting import noted_as_done, stuck, who_options
 from expeditor.cli.clients import shop_operator
 from expeditor.cli.output import CommandError, ExitCode, output_option, say, show
 from expeditor.cli.releasing import actor_named, catalogue, refusals_told, traffic
@@ -35,7 +35,7 @@ def drain(release: str, wait_seconds: float, reason: str, actor: str | None, out
         name = catalogue().named(release)
         drained = partial(withdrawn, key=RELEASE, variant=str(name))
         traffic().change(drained, actor_named(actor, reason), f"drain {name}")
-    noted("drain", f"release/{name}", reason, actor)
+    noted_as_done("drain", f"release/{name}", reason, actor)
     left = _left(release, str(name))
     waited = 0.0
     while sum(left.values()) and waited < wait_seconds:
