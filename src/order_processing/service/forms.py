@@ -4,7 +4,7 @@ import re
 
 from order_processing.domain import NewOrder
 from order_processing.service.fields import form_texts
-from order_processing.service.http import Scope, header
+from order_processing.service.http import Header, Scope, header
 from order_processing.service.problems import Problem, ProblemError, field_problem
 from order_processing.service.requests import idempotency_key, order_of_fields
 from order_processing.service.router import Request
@@ -12,6 +12,7 @@ from order_processing.service.sandbox import SHOPPERS, OfferForm
 
 GUEST_COOKIE = "guest"
 _GUEST = re.compile(rb"(?:^|;\s*)guest=([0-9a-f]{32})(?:;|$)")
+_GUEST_ID = re.compile(r"[0-9a-f]{32}")
 _NUMBER = re.compile(r"[0-9]{1,6}")
 
 
@@ -49,9 +50,15 @@ def guest_of(scope: Scope) -> str | None:
     return None if found is None else found[1].decode()
 
 
-def guest_cookie(user_guid: str) -> bytes:
-    """The Set-Cookie header that keeps a guest's id for a year, out of the reach of scripts and other sites."""
-    return f"{GUEST_COOKIE}={user_guid}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax".encode()
+def guest_headers(user_guid: str) -> tuple[Header, ...]:
+    """The Set-Cookie header that keeps a guest's id for a year, out of the reach of scripts and other sites.
+
+    None for an id that a form made up: it would not be read again, and might not even be fit for a header.
+    """
+    if not _GUEST_ID.fullmatch(user_guid):
+        return ()
+    cookie = f"{GUEST_COOKIE}={user_guid}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+    return ((b"set-cookie", cookie.encode()),)
 
 
 async def read_form(request: Request) -> OfferForm:

@@ -14,7 +14,7 @@ import jinja2
 from order_processing.clock import Clock
 from order_processing.domain import CITIES, Category, Order
 from order_processing.service import wording
-from order_processing.service.forms import guest_cookie
+from order_processing.service.forms import guest_headers
 from order_processing.service.http import HTML, Reply
 from order_processing.service.journey import journey
 from order_processing.service.problems import Problem, ProblemError
@@ -85,13 +85,13 @@ class Pages:
             shoppers=SHOPPERS,
             quantities=range(1, most + 1),
             on_sale=most > 0 and offer.starts_at <= self._clock.now() < offer.ends_at,
-            problem=problem and {"title": problem.problem.title, "detail": problem.detail},
+            problem=problem and _for_customers(problem),
         )
         return Reply(
             status=problem.problem.status if problem else 200,
             body=page.body,
             media_type=HTML,
-            headers=((b"set-cookie", guest_cookie(form.user_guid)),),
+            headers=guest_headers(form.user_guid),
             cache=_BACK_SHOWS_THE_SAME,
             # With no-referrer browsers send the form with "Origin: null", as a foreign site might.
             referrer=b"same-origin",
@@ -148,6 +148,14 @@ def filter_url(city: str | None, category: str | None) -> str:
     """The front page with these filters."""
     query = urlencode({name: value for name, value in (("city", city), ("category", category)) if value})
     return f"/?{query}" if query else "/"
+
+
+def _for_customers(error: ProblemError) -> dict[str, str]:
+    """What the offer page says of a refusal: a customer who went back knows no header."""
+    if error.problem is Problem.KEY_REUSED:
+        detail = "you find that order in My vouchers; press Buy now again to order what is chosen here as well"
+        return {"title": "You have ordered from this page before", "detail": detail}
+    return {"title": error.problem.title, "detail": error.detail}
 
 
 @lru_cache(maxsize=1_000)
