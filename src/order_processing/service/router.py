@@ -28,8 +28,11 @@ class Request:
     parameters: Mapping[str, str] = field(default_factory=dict)
     started: bool = False
 
-    def query(self, allowed: Sequence[str]) -> dict[str, str]:
+    def query(self, allowed: Sequence[str], *, ignores_others: bool = False) -> dict[str, str]:
         """The query's fields.
+
+        Args:
+            ignores_others: for pages, as mails and campaigns add fields of their own to links.
 
         Raises:
             ProblemError: one is not *allowed*, stands twice, or cannot be read.
@@ -39,6 +42,8 @@ class Request:
             pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=QUERY_FIELDS_MAX, errors="strict")
         except ValueError:
             raise ProblemError(Problem.BAD_REQUEST, "the query cannot be read; percent-encode it as UTF-8") from None
+        if ignores_others:
+            pairs = [pair for pair in pairs if pair[0] in allowed]
         found = dict(pairs)
         wrong = [name for name in found if name not in allowed]
         if wrong or len(found) != len(pairs):

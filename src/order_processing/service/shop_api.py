@@ -37,7 +37,7 @@ class ShopApi:
 
     async def front(self, request: Request) -> Reply:
         """``GET /``."""
-        chosen = request.query(FILTERS)
+        chosen = request.query(FILTERS, ignores_others=True)
         return self._pages.offers(self._offers(chosen), chosen.get("city"), chosen.get("category"))
 
     async def offer(self, request: Request) -> Reply:
@@ -73,4 +73,4 @@ class ShopApi:
 
 def _demand_known(chosen: dict[str, str], name: str, known: Collection[str]) -> None:
     if name in chosen and chosen[name] not in known:
-        raise field_problem(Problem.INVALID_FIELD, name, f"is one of: {', '.join(known)}")
+        raise field_problem(Problem.INVALID_FIELD, name, f"{name} is one of: {', '.join(known)}")

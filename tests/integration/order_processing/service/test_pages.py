@@ -105,6 +105,27 @@ async def test_going_back_and_changing_the_quantity_asks_again_with_a_new_key(sh
     assert refused.status == 409
     assert hidden(refused, "idempotency_key") != hidden(page, "idempotency_key")
     assert '<option value="2" selected>' in refused.text
+    assert "You have ordered from this page before" in refused.text
+    assert "Idempotency-Key" not in refused.text
+
+
+@pytest.mark.parametrize("user_guid", ["a\r\nSet-Cookie: x=1", "a; Domain=example", "☃"])
+async def test_an_id_that_a_form_made_up_gets_no_cookie(shop: Shop, user_guid: str) -> None:
+    refused = await send_form(shop, await open_offer(shop), user_guid=user_guid)
+
+    assert refused.status == 422
+    assert "set-cookie" not in refused.headers
+
+
+async def test_links_of_a_campaign_lead_to_the_front_page(shop: Shop) -> None:
+    page = await shop.get("/?city=Austin&utm_source=mail&fbclid=x&fbclid=y", accept=HTML)
+
+    assert page.status == 200
+    assert "Austin, this week" in page.text
+
+
+async def test_a_city_that_is_none_is_named_with_those_that_are(shop: Shop) -> None:
+    assert "City is one of: Atlanta, Austin" in (await shop.get("/?city=Nowhere", accept=HTML)).text
 
 
 async def test_a_sold_out_offer_cannot_be_bought_and_says_so(shop: Shop) -> None:
