@@ -200,6 +200,21 @@ async def test_reply_after_the_timeout_is_too_late(region: Any) -> None:
     assert (await region.result(0))["pid"] != first["pid"]
 
 
+@pytest.mark.parametrize("end", ["deleted", "killed"])
+async def test_process_that_a_handler_detached_ends_with_its_version(region: Any, end: str) -> None:
+    await region.deploy("handlers.leave_daemon")
+    await region.deploy("handlers.leave_daemon", "other")
+    left, others = await region.result(), await region.result(name="other")
+
+    if end == "deleted":
+        await region.functions.delete_function("fn")
+    else:
+        os.kill(left["template"], signal.SIGKILL)
+
+    await until(lambda: not Path(f"/proc/{left['daemon']}").exists())
+    assert Path(f"/proc/{others['daemon']}").exists()
+
+
 @contextmanager
 def no_descriptor_left() -> Iterator[None]:
     """Whatever wants another file descriptor is refused by the system."""

@@ -7,7 +7,7 @@ import select
 import signal
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -22,10 +22,15 @@ Received = Callable[[bytes, list[int]], None]
 
 
 class ForkServer:
-    """Forks children, reports how each ended, and ends with the other side of *control*."""
+    """Forks children, reports how each ended, and ends with the other side of *control*.
 
-    def __init__(self, control: socket.socket) -> None:
+    Args:
+        kills_orphans: whether a child's end is the end of all below it; each child must adopt its orphans then.
+    """
+
+    def __init__(self, control: socket.socket, *, kills_orphans: bool = False) -> None:
         self._control = control
+        self._kills_orphans = kills_orphans
         self._children: dict[int, int] = {}
         self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._ending = False
@@ -43,6 +48,8 @@ class ForkServer:
             if self._woken in ready:
                 os.read(self._woken, 4096)
                 self._reap()
+                if self._kills_orphans:
+                    _kill(_descendants(os.getpid(), spared=self._children))
             if self._control.fileno() in ready:
                 self._receive(received)
 
@@ -139,9 +146,7 @@ def kill_group(leader: int) -> None:
 def kill_descendants() -> None:
     """Kills all processes below this one; returns when none is left."""
     while True:
-        for pid in _descendants(os.getpid()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(_descendants(os.getpid()))
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
@@ -150,10 +155,13 @@ def kill_descendants() -> None:
 
 def kill_session(session: int) -> None:
     """Kills all processes of a session, as far as they are left."""
-    for process in _processes():
-        if process.session == session:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+    _kill(process.pid for process in _processes() if process.session == session)
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class _Process(NamedTuple):
@@ -162,12 +170,12 @@ class _Process(NamedTuple):
     session: int
 
 
-def _descendants(root: int) -> list[int]:
-    """Processes below *root*."""
+def _descendants(root: int, spared: Collection[int] = ()) -> list[int]:
+    """Processes below *root*, without those of its children that are *spared* and all below them."""
     children: dict[int, list[int]] = {}
     for process in _processes():
         children.setdefault(process.parent, []).append(process.pid)
-    found = [*children.get(root, [])]
+    found = [pid for pid in children.get(root, []) if pid not in spared]
     for pid in found:
         found.extend(children.get(pid, []))
     return found

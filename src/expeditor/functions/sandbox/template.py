@@ -16,7 +16,7 @@ import msgspec
 
 from . import worker
 from .faults import SandboxError, encode_error, error_object
-from .forking import ForkServer, die_with_parent, run_to_exit
+from .forking import ForkServer, adopt_orphans, die_with_parent, run_to_exit
 from .frames import PACKET_BYTES_MAX, End, Fork, Load, Loaded, NotLoaded
 from .handlers import Handler, load_handler
 from .output import Output
@@ -49,6 +49,7 @@ def main(load: Load, inherited: Inherited) -> NoReturn:
 
 def _run(load: Load, inherited: Inherited) -> None:
     connection = _settle(inherited)
+    adopt_orphans()
     _enter(load)
     _Template(load, connection, Output.install()).run()
 

@@ -19,7 +19,7 @@ _orders = msgspec.msgpack.Decoder(Load | End)
 class _Zygote:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._server = ForkServer(control)
+        self._server = ForkServer(control, kills_orphans=True)
 
     def run(self) -> None:
         self._server.serve(self._received)

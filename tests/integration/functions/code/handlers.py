@@ -149,6 +149,11 @@ def leave_child(event, context):
     return child.pid
 
 
+def leave_daemon(event, context):
+    child = subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
+    return {"daemon": child.pid, "template": os.getppid()}
+
+
 def write_frames(event, context):
     os.write(3, b"\xff" * 64)
     threading.Event().wait()
