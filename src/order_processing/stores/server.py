@@ -1,6 +1,6 @@
 """Takes commits from other processes over a Unix socket, on the writer's own thread."""
 
-import contextlib
+import logging
 import socket
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from order_processing.stores.writer import Writer
 RECEIVE_BYTES = 65_536
 BACKLOG = 128
 
+log = logging.getLogger(__name__)
+
 
 class StoreServer:
     """Listens beside the writer; replies come in the order of the requests of a connection."""
@@ -23,6 +25,7 @@ class StoreServer:
         self._writer = writer
         self._path = path
         self._peers: set[_Peer] = set()
+        self._is_full = False
         self._socket = unix_socket()
         with address_of(path) as address:
             self._socket.bind(address)
@@ -41,12 +44,21 @@ class StoreServer:
         self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        try:
             accepted, _ = self._socket.accept()
-            accepted.setblocking(False)
-            peer = _Peer(self, accepted)
-            self._peers.add(peer)
-            self._writer.watch(accepted, peer.readable)
+        except BlockingIOError:
+            return
+        except OSError as error:  # such as too many open files: whoever knocks waits until one is closed
+            if not self._is_full:
+                log.warning("nobody new can reach %s now: %s", self._path, error)
+            self._is_full = True
+            self._writer.rest()
+            return
+        self._is_full = False
+        accepted.setblocking(False)
+        peer = _Peer(self, accepted)
+        self._peers.add(peer)
+        self._writer.watch(accepted, peer.readable)
 
     def submit(self, peer: "_Peer", rows: Rows) -> None:
         """Puts a peer's transaction into the next commit."""

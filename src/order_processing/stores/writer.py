@@ -37,6 +37,9 @@ GATHER_SECONDS_MAX = 0.004
 their number: a commit of ten costs little more than one of two, and whoever has company waits for processors anyway."""
 
 
+REST_SECONDS = 0.01
+
+
 class Work:
     """One transaction and who waits for it."""
 
@@ -103,6 +106,10 @@ class Writer:
         self._is_woken = True
         with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
             self._wake_in.send(b"\0")
+
+    def rest(self) -> None:
+        """Holds the thread for a moment, so that what it can do nothing about does not keep it busy."""
+        self._pause.wait(REST_SECONDS)
 
     def close(self) -> None:
         """Writes what was submitted, then lets go of the file."""

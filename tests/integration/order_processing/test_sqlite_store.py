@@ -227,6 +227,30 @@ def test_whoever_stops_waiting_for_a_commit_does_not_stop_it(tmp_path: Path) -> 
         store.close()
 
 
+def test_a_process_without_a_free_file_descriptor_goes_on_and_takes_new_peers_later(tmp_path: Path) -> None:
+    script = (
+        "import os, resource, sys; from pathlib import Path\n"
+        "from order_processing.stores import SqliteOrderStore\n"
+        "from order_processing.stores.catalogue import seed\n"
+        "from order_processing.stores.framing import unix_socket\n"
+        "store = SqliteOrderStore(Path(sys.argv[1]) / 'orders.db'); store.serve(Path(sys.argv[1]) / 's')\n"
+        "knocking, taken = unix_socket(), [seed(store)] and []\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "try:\n"
+        "    while True: taken.append(os.dup(0))\n"
+        "except OSError: pass\n"
+        "knocking.connect(str(Path(sys.argv[1]) / 's'))\n"
+        "print(store.commit(()).result(10)); [os.close(each) for each in taken]\n"
+        "knocking.sendall(b'\\0\\0\\0\\1\\x90'); knocking.settimeout(10); print(knocking.recv(9)); store.close()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False, timeout=30
+    )
+
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["None", r"b'\x00\x00\x00\x01\x90'"]), done.stderr
+
+
 def test_a_fault_of_the_writer_ends_its_process(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
