@@ -168,6 +168,12 @@ async def test_crash_costs_one_invocation(region: Any, handler: str, event: Any,
     assert await region.result(1, "other") == 1
 
 
+async def test_crash_is_seen_whatever_a_module_does_to_signals(region: Any) -> None:
+    await region.deploy("ignores_children.handler")
+
+    assert (await region.error(3))["errorMessage"].endswith("Runtime exited with error: exit status 3")
+
+
 async def test_output_of_a_crashed_worker_is_in_the_log(region: Any) -> None:
     await region.deploy("handlers.exit_at_once")
 

@@ -34,12 +34,15 @@ class ForkServer:
         self._children: dict[int, int] = {}
         self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._ending = False
+
+    def serve(self, received: Received) -> None:
+        """Answers packets until the other side closes or SIGTERM arrives.
+
+        Signals are its own from here on, whatever a module that was imported before has made of them.
+        """
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: self._end())
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-
-    def serve(self, received: Received) -> None:
-        """Answers packets until the other side closes or SIGTERM arrives."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._woken, select.POLLIN)
