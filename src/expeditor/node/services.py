@@ -103,8 +103,8 @@ class Service:
         while (trouble := _port_trouble(self.resource.port)) is not None:
             if loop.time() > deadline:
                 raise ServiceError(
-                    f"port {self.resource.port} of {self.resource.name} is taken ({trouble}); stop who has it, or "
-                    "choose another: SHOP_PORT is the shop's, --parameter NAME=PORT sets those of other services"
+                    f"port {self.resource.port} of {self.resource.name} is taken ({trouble}); stop who has it, or, for "
+                    "the shop, set SHOP_PORT; other services keep the port that releases of this EXPEDITOR_HOME name"
                 )
             await asyncio.sleep(POLL_SECONDS)
 
