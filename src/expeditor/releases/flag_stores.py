@@ -66,7 +66,18 @@ class FileFlagStore:
             ) from error
 
     def write(self, flags: Flags) -> None:
-        """See ``FlagStore``."""
+        """See ``FlagStore``.
+
+        Raises:
+            FlagsError: it cannot be written, such as on a full disk.
+        """
+        try:
+            self._write(flags)
+        except OSError as error:
+            message = f"{self.path} cannot be written ({error.strerror}); what was in force still is, so try again"
+            raise FlagsError(message) from error
+
+    def _write(self, flags: Flags) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.path.with_suffix(".lock")):
             present = self.read().change.revision if self.exists() else 0

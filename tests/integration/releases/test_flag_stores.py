@@ -48,6 +48,18 @@ def test_what_is_written_is_in_force_and_in_the_history(store: Store) -> None:
     assert store.history() == (FIRST, second, third)
 
 
+def test_a_change_that_cannot_be_written_leaves_what_was_in_force(tmp_path: Path) -> None:
+    store = FileFlagStore(tmp_path / "experiments.json")
+    store.write(FIRST)
+    (tmp_path / "experiments.draft").mkdir()  # as good as a full disk: nothing can be written there
+
+    with pytest.raises(FlagsError, match=r"experiments.json cannot be written \(Is a directory\)"):
+        store.write(then(FIRST, 1_000))
+
+    assert store.read() == FIRST
+    assert store.history() == (FIRST,)
+
+
 def test_a_change_of_what_is_not_in_force_any_more_is_refused(store: Store) -> None:
     store.write(FIRST)
     store.write(then(FIRST, 1_000))
