@@ -14,6 +14,7 @@ from order_processing.domain import (
     Difference,
     Facts,
     Order,
+    PaymentAttempt,
     Pipeline,
     ProviderFact,
     Purpose,
@@ -22,7 +23,8 @@ from order_processing.domain import (
     differences,
 )
 from order_processing.errors import OrderProcessingError, TransientError
-from order_processing.gateways import ExecutionRegister, ProviderStatus, Succeeded, Unknown
+from order_processing.gateways import Absent, ExecutionRegister, ProviderStatus, Succeeded, Unknown
+from order_processing.operations.breaking import PaymentHeldError, ask
 from order_processing.operations.context import Services, load
 from order_processing.operations.delivering import send_confirmation
 from order_processing.operations.handing import hand_to, record_act
@@ -104,7 +106,9 @@ class Reconciler:
         """
         act = None if act is None else checked(act)
         orders = self.services.store.orders(OrderFilter(updated_since=since, limit=limit))
-        found = [difference for order in orders for difference in differences(self.facts(order), self.patience_seconds)]
+        until = self.services.clock.now() - self.patience_seconds
+        settled = [order for order in orders if order.updated_at <= until]
+        found = [each for order in settled for each in differences(self.facts(order), self.patience_seconds)]
         findings = tuple(self._told(difference, act) for difference in found)
         more = orders[-1].updated_at if len(orders) == limit else None
         if more is not None and more <= since:
@@ -154,6 +158,8 @@ class Reconciler:
     def _execution(self, order: Order) -> str | None:
         if not order.owner.execution:
             return ""
+        if "executions" in self.unreachable:
+            return None
         try:
             return self.executions.status(order.owner.release, order.owner.execution)
         except TransientError:
@@ -165,7 +171,10 @@ class Reconciler:
         found = []
         for attempt in order.payments:
             if attempt.purpose is Purpose.AUTHORIZE:
-                answer = self.services.payments.lookup(attempt.key)
+                try:
+                    answer = _looked_up(self.services, attempt)
+                except PaymentHeldError as error:
+                    answer = Unknown(str(error))
                 if isinstance(answer, Unknown):
                     self.unreachable.add("provider")
                     return None
@@ -180,6 +189,15 @@ class Reconciler:
             )
             for payment in found
         )
+
+
+def _looked_up(services: Services, attempt: PaymentAttempt) -> Succeeded | Unknown | Absent:
+    """What the provider has for an authorisation.
+
+    Raises:
+        PaymentHeldError: it is left alone at present.
+    """
+    return ask(services, attempt.key, lambda payments: payments.lookup(attempt.key))
 
 
 def report_differences(reconciler: Reconciler, since: float) -> ReconciliationReport:
@@ -242,7 +260,7 @@ def _resolve(reconciler: Reconciler, order: Order, _: Act) -> None:
     resolve(services, order.order_id)
     for attempt in load(services, order.order_id).payments:
         if attempt.purpose is Purpose.AUTHORIZE:
-            found = services.payments.lookup(attempt.key)
+            found = _looked_up(services, attempt)
             if isinstance(found, Succeeded):
                 observe(services, order.order_id, found.payment)
 

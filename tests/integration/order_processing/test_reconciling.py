@@ -1,21 +1,23 @@
 """Differences planted in real stores and ledgers are found, mended, and gone the second time."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from order_processing.domain import Act, ActError, HoldState, OrderStatus, Outcome, Pipeline, changed
-from order_processing.gateways import ExecutionsUnreachableError
+from order_processing.domain import Act, ActError, BreakerPolicy, HoldState, OrderStatus, Outcome, Pipeline, changed
+from order_processing.gateways import ExecutionsUnreachableError, Unknown
 from order_processing.legacy import fraud_scan, fulfilment, payment_authorization
 from order_processing.legacy.batches import run_job
 from order_processing.operations import (
+    Policy,
     Reconciler,
     authorize,
     capture,
     issue_vouchers,
     last_report,
+    open_breaker,
     report_differences,
     scan_fraud,
     send_confirmation,
@@ -36,8 +38,10 @@ class Register:
     known: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
     away: bool = False
+    asked: int = 0
 
     def status(self, release: str, execution: str) -> str:
+        self.asked += 1
         if self.away:
             raise ExecutionsUnreachableError("a test")
         return self.known.get(execution, "")
@@ -176,6 +180,48 @@ def test_nothing_is_concluded_from_silence(world: World) -> None:
 
     assert page.unreachable == ("executions",)
     assert page.findings == ()
+
+
+def test_a_provider_that_a_person_stopped_is_not_asked_by_the_comparison(world: World, reconciler: Reconciler) -> None:
+    begun(world, 6)
+    world.clock.advance(700)
+    world.payments.asked.clear()
+    open_breaker(world.services, by="ann", reason="double charges")
+
+    assert reconciler.page(0.0).unreachable == ("provider",)
+    assert world.payments.asked == []
+
+
+def test_what_does_not_answer_is_not_asked_about_each_order(world: World) -> None:
+    world.services = replace(world.services, policy=Policy(breaker=BreakerPolicy(failures_max=2)))
+    for number in range(4):
+        begun(world, 3, user_guid=f"u-{number}", quantity=1)
+    world.clock.advance(700)
+    silent, register = _Silent(), Register(away=True)
+
+    page = Reconciler(replace(world.services, payments=silent), register).page(0.0)  # type: ignore[arg-type]
+
+    assert page.unreachable == ("executions", "provider")
+    assert (silent.asked, register.asked) == (world.services.policy.breaker.failures_max, 1)
+
+
+def test_what_is_too_young_to_tell_is_not_asked_about(world: World, reconciler: Reconciler) -> None:
+    begun(world, 3)
+    world.payments.asked.clear()
+
+    assert found(reconciler) == []
+    assert world.payments.asked == []
+
+
+class _Silent:
+    """A payment gateway that answers nothing."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def lookup(self, reference: str) -> Unknown:
+        self.asked += 1
+        return Unknown("no answer")
 
 
 def test_pages_cover_every_order(world: World, reconciler: Reconciler) -> None:
