@@ -29,6 +29,8 @@ _DATED_PATH = re.compile(r"/20[0-9]{2}-[0-9]{2}-[0-9]{2}/")
 DISCARDED_BYTES_MAX = 134_217_728
 """Of a body that is too long so much is read and thrown away: a client that still sends does not hear a refusal."""
 
+_CLOSING = "the node closed before the call was through, which may have taken effect; call again when it is up"
+
 log = logging.getLogger("expeditor.api")
 
 
@@ -80,6 +82,9 @@ class Api:
             response = await self._respond(endpoint, request, receive, request_id)
         except CallerLeft:
             return
+        except asyncio.CancelledError:
+            # The server is closing and has waited long enough; this is the last thing it is told before it ends.
+            response = endpoint.wire.write_error(UnavailableError(_CLOSING), request_id)
         except ExpeditorError as error:
             response = endpoint.wire.write_error(_refusal(error, request_id), request_id)
         except Exception:

@@ -47,6 +47,7 @@ def api() -> Api:
             "stepfunctions": {
                 "StartExecution": Operation(start, body_bytes_max=1_000),
                 "GetActivityTask": Operation(wait_for_task, waits=True),
+                "DescribeExecution": Operation(wait_for_task),
             },
             "lambda": {},
             "sns": {"Publish": Operation(publish)},
@@ -153,6 +154,20 @@ async def test_fault_of_the_node_asks_for_another_try(caplog: pytest.LogCaptureF
     assert response.status == 503
     assert "node.db" not in response.text
     assert "node.db" in caplog.text
+
+
+async def test_call_that_the_closing_server_cancels_asks_for_another_try() -> None:
+    describe = scope(x_amz_target="AWSStepFunctions.DescribeExecution")
+    body = json.dumps({"executionArn": ARN.replace("stateMachine", "execution") + ":o-1"}).encode()
+    under_way = asyncio.ensure_future(call(describe, body))
+    await asyncio.sleep(0)
+
+    under_way.cancel()
+    response = await under_way
+
+    assert response is not None
+    assert (response.status, response.json["__type"]) == (503, "ServiceUnavailableException")
+    assert "call again when it is up" in response.json["message"]
 
 
 async def test_malformed_json_is_a_400() -> None:
