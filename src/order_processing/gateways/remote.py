@@ -57,7 +57,7 @@ class RemoteOperation:
             raise RemoteSettingsError(f"{name} goes to {url!r}; use https, or http on this machine only")
         self._name = name
         self._url = url
-        self._target = where.path or "/"
+        self._target = (where.path or "/") + (f"?{where.query}" if where.query else "")
         self._headers = "Content-Type: application/json\r\nAccept: application/json\r\n"
         if token:
             self._headers += f"Authorization: Bearer {token}\r\n"

@@ -204,6 +204,15 @@ async def test_what_the_monolith_answers_is_never_taken_for_more_than_it_is(
         await asyncio.to_thread(remote.perform, {"order_id": "o-1", "epoch": 1})
 
 
+async def test_the_query_of_an_address_is_sent_with_it(monolith: Monolith) -> None:
+    monolith.answer = lambda: (200, b'{"order_id": "o-1"}')
+    remote = RemoteOperation("fraud-scan", monolith.url + "/scan/{order_id}?tenant=gilt")
+
+    await asyncio.to_thread(remote.perform, {"order_id": "o-1", "epoch": 1})
+
+    assert monolith.asked == ["/scan/o-1?tenant=gilt"]
+
+
 def test_a_monolith_that_is_away_may_be_asked_again() -> None:
     with pytest.raises(RemoteUnavailableError):
         RemoteOperation("fraud-scan", "http://127.0.0.1:9/").perform({"order_id": "o-1"})
