@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -19,8 +20,11 @@ HEADER_SECONDS_MAX = 10.0
 KEEP_ALIVE_SECONDS = 30
 DRAIN_SECONDS = 5
 CONNECTIONS_MAX = 4096
+FILES_RESERVED = 256
+"""Of the files a process may have open, those that are for other things than connections: its data, those it asks."""
 
 _PR_SET_PDEATHSIG = 1
+_FILES = resource.RLIMIT_NOFILE
 
 _REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
@@ -188,6 +192,19 @@ def bind(port: int) -> socket.socket:
     return listener
 
 
+def allowed_connections() -> int:
+    """CONNECTIONS_MAX, or fewer where the process may not open so many files; raises that limit as far as it can be.
+
+    Without files left connections are reset unseen, and the process cannot open its own files either.
+    """
+    wanted = CONNECTIONS_MAX + FILES_RESERVED
+    soft, hard = (wanted if each == resource.RLIM_INFINITY else each for each in resource.getrlimit(_FILES))
+    if soft < wanted:
+        soft = min(wanted, hard)
+        resource.setrlimit(_FILES, (soft, resource.getrlimit(_FILES)[1]))
+    return max(1, min(CONNECTIONS_MAX, soft - FILES_RESERVED))
+
+
 async def serve(
     app: Any,
     listener: socket.socket,
@@ -210,7 +227,7 @@ async def serve(
         server_header=False,
         proxy_headers=False,
         backlog=2048,
-        limit_concurrency=CONNECTIONS_MAX,
+        limit_concurrency=allowed_connections(),
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
