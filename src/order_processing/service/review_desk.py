@@ -100,7 +100,7 @@ class ReviewDesk:
             raise field_problem(Problem.INVALID_FIELD, "/verdict", f"is one of {', '.join(VERDICTS)}")
         wanted = VERDICTS[verdict]
         if wanted is Verdict.FRAUD and not reason.strip():
-            raise field_problem(Problem.INVALID_FIELD, "/reason", "is needed to deny an order; it is recorded")
+            raise field_problem(Problem.INVALID_FIELD, "/reason", "a reason is needed to deny an order; it is recorded")
         try:
             order = await asyncio.to_thread(
                 decide_review, self._services, order_id, wanted, by=by, note=reason.strip() or "approved"

@@ -1,6 +1,7 @@
 """``/vouchers``: what merchants' programs and operators do with vouchers."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -14,6 +15,8 @@ from order_processing.service.operators import Operators
 from order_processing.service.problems import Problem, ProblemError, field_problem
 from order_processing.service.router import Request
 from order_processing.service.voucher_desk import VoucherCard, VoucherDesk
+
+_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
 class VoucherApi:
@@ -96,9 +99,9 @@ class OperatorVoucherApi:
         """``POST /operator/vouchers/voids`` with ``order_id``, ``number``, ``actor``, ``reason``."""
         self._operators.demand_token(request)
         fields = await json_texts(request, ("order_id", "number", "actor", "reason"))
-        if not fields["number"].isdigit():
+        if not _NUMBER.fullmatch(fields["number"]):
             raise field_problem(Problem.INVALID_FIELD, "/number", "is the voucher's number in its order, such as 1")
-        number = int(fields["number"][:6])
+        number = int(fields["number"])
         try:
             voided = void_voucher(
                 self._services, fields["order_id"], number, by=fields["actor"], reason=fields["reason"]

@@ -197,7 +197,14 @@ async def test_operators_see_and_revoke_vouchers(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("change", "status"),
-    [({"number": "9"}, 404), ({"number": "one"}, 422), ({"order_id": "nothing"}, 404), ({"reason": ""}, 422)],
+    [
+        ({"number": "9"}, 404),
+        ({"number": "one"}, 422),
+        ({"number": "²"}, 422),
+        ({"number": "0000012"}, 422),  # not the first of the order's vouchers
+        ({"order_id": "nothing"}, 404),
+        ({"reason": ""}, 422),
+    ],
 )
 async def test_a_revocation_that_makes_no_sense_is_refused(shop: Shop, change: dict[str, str], status: int) -> None:
     order = await sold(shop)
