@@ -14,6 +14,7 @@ from expeditor.executions.errors import (
     InvalidExecutionInputError,
 )
 from expeditor.executions.inputs import check_json
+from expeditor.executions.insisting import insist
 from expeditor.executions.machines import MachineType, StateMachines
 from expeditor.executions.map_runs import MapRuns
 from expeditor.executions.parts import Parts
@@ -115,12 +116,18 @@ class Engine:
         return self.start(StartRequest(state_machine_arn, input, name, trace_header))
 
     def start(self, request: StartRequest) -> "asyncio.Future[StartedExecution]":
-        """Starts an execution; see ``start_execution``."""
+        """Starts an execution; see ``start_execution``. A task that starts one is never told of an unknown outcome."""
+
+        def ask(waiter: Waiter) -> None:
+            try:
+                self._start(request, waiter)
+            except (ServiceError, EngineClosedError) as error:
+                waiter.set_exception(error)
+
+        if request.started_by is not None:
+            return insist(ask, self._runner.clockwork.call_later)
         waiter: asyncio.Future[StartedExecution] = self._loop.create_future()
-        try:
-            self._start(request, waiter)
-        except (ServiceError, EngineClosedError) as error:
-            waiter.set_exception(error)
+        ask(waiter)
         return waiter
 
     def stop_execution(self, arn: str, error: str | None, cause: str | None) -> "asyncio.Future[float]":

@@ -33,13 +33,21 @@ class Names:
         running = self._registry.by_arn.get(arn)
         if running is None:
             return False
-        if running.closing is not None or running.execution.context.input != request.input:
+        is_same = running.closing is None and running.execution.context.input == request.input
+        if not is_same and not self._is_again(running, request):
             raise ExecutionAlreadyExistsError(arn)
         if running.starting is None:
             waiter.set_result(StartedExecution(arn, running.execution.context.started_at))
         else:
             running.starting.append(waiter)
         return True
+
+    def _is_again(self, running: Running, request: StartRequest) -> bool:
+        """Whether the task that started an execution asks once more."""
+        if request.started_by is None:
+            return False
+        row = running.row or executions.by_id(self._database.reader, running.id)
+        return row is not None and row.started_by == request.started_by
 
     def give_up(self, duplicate: Running) -> None:
         """Drops an execution whose name turned out to be taken on disk, and answers for the one that has it."""

@@ -1,12 +1,14 @@
 """Executions that start executions, through the engine itself."""
 
+import asyncio
 import json
 
 import pytest
 
 from expeditor.errors import ServiceError
-from expeditor.executions import ExecutionFilter
+from expeditor.executions import ExecutionFilter, StartRequest
 from expeditor.integrations import Cancel, Failed, Integrations, Report, Succeeded, TaskRequest
+from expeditor.store import executions
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +138,38 @@ async def test_failed_commit_of_the_parent_leaves_its_child_alone(nested, caplog
     closed = await nested.engine.wait_closed(started.arn)
     assert (closed.status, closed.cause) == ("SUCCEEDED", None)
     assert "a commit failed" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["unknown", "unknown_written"])
+async def test_child_whose_start_has_an_unknown_outcome_is_asked_for_again(nested, how, caplog) -> None:
+    machine = await parent(nested, ".sync:2")
+    nested.database.fail_at, nested.database.how = nested.database.commits + 2, how
+    started = await nested.start(machine, "p")
+    await nested.until(lambda: "a commit failed" in caplog.text)
+    await nested.elapse(1)
+
+    child = await the_child(nested)
+    nested.tasks.finish(Succeeded(b'{"b":2}'))
+
+    assert json.loads((await nested.engine.wait_closed(started.arn)).output)["ExecutionArn"] == child
+
+
+async def test_child_that_is_ending_is_still_the_parents(nested) -> None:
+    """The parent asks again while the commit with the child's end is under way."""
+    machine = await parent(nested, ".sync:2")
+    started = await nested.start(machine, "p")
+    child = await the_child(nested)
+    row = executions.by_id(nested.database.reader, 2)
+    again = StartRequest(row.machine_arn, row.input, row.name, started_by=row.started_by)
+    other = StartRequest(row.machine_arn, row.input, row.name)
+
+    nested.tasks.finish(Succeeded(b'{"b":2}'))
+    await asyncio.sleep(0)
+
+    assert (await nested.engine.start(again)).arn == child
+    with pytest.raises(ServiceError):
+        await nested.engine.start(other)
+    await nested.engine.wait_closed(started.arn)
 
 
 async def test_missing_machine_fails_the_task(nested) -> None:
