@@ -61,6 +61,7 @@ from order_processing.operations import (
     refund,
     release,
     resolve,
+    resolve_payments,
     resolve_unknown,
     scan_fraud,
     start_processing,
@@ -572,6 +573,42 @@ def test_e17_a_refund_whose_answer_was_lost_is_looked_up_and_paid_once(world: Wo
     refund(world.services, order_id, asks("r-1", amount_minor=2_000))
     assert the_payment(world, order_id).refunded_minor == 2_000
     assert_money_adds_up(world, order_id)
+
+
+def test_e17_a_refund_that_may_still_arrive_is_not_given_up_by_whoever_asks_for_it(world: World) -> None:
+    """Else its vouchers would be good again, and then the money went as well."""
+    order_id = completed(world)
+    late = _LateRefund(world)
+    with pytest.raises(PaymentUnknownError):
+        refund(replace(world.services, payments=late), order_id, asks("r-1"))
+
+    with pytest.raises(PaymentUnknownError, match="it may still arrive at the provider"):
+        resolve_payments(world.services, order_id, Act("ann", "the customer called"))
+    assert {each.state for each in world.order(order_id).vouchers} == {VoucherState.REVOKED}
+
+    late.arrive()
+    resolve_unknown(world.services)
+    assert world.order(order_id).status is OrderStatus.REFUNDED
+    assert_money_adds_up(world, order_id)
+
+
+class _LateRefund:
+    """The gateway, reached by a refund only later."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._asked: tuple[str, int, str] | None = None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._world.payments, name)
+
+    def refund(self, payment_id: str, amount_minor: int, key: str) -> object:
+        self._asked = payment_id, amount_minor, key
+        return Unknown("no answer")
+
+    def arrive(self) -> None:
+        assert self._asked is not None
+        assert isinstance(self._world.payments.refund(*self._asked), Succeeded)
 
 
 def test_e17_a_refund_the_provider_refuses_gives_the_vouchers_back_and_calls_somebody(world: World) -> None:

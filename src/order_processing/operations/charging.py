@@ -142,7 +142,15 @@ def settle_unknown(
     found = look_up(services, order, attempt)
     if isinstance(found, Absent) and send_again and not attempt.answered:
         found = send(services, order, attempt)
+    if isinstance(found, Absent) and _may_still_arrive(services, attempt):
+        found = Unknown("it may still arrive at the provider")
     return _settle(services, order, epoch, attempt, found)
+
+
+def _may_still_arrive(services: Services, attempt: PaymentAttempt) -> bool:
+    """Whether a refund is too young to be given up: its vouchers would be good again, and then the money went too."""
+    is_young = services.clock.now() - attempt.at < services.policy.absent_seconds
+    return attempt.purpose is Purpose.REFUND and not attempt.answered and is_young
 
 
 def _demand_status(order: Order, status: OrderStatus, to: OrderStatus) -> None:
