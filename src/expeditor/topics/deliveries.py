@@ -106,13 +106,15 @@ class Deliveries:
 
     def _hold(self, lane: Lane, rows: Iterable[tuple[store.DeliveryRow, store.MessageRow]]) -> int:
         now = self._ports.clock.now()
+        # No delivery has longer to wait than this; one that seems to was written before the clock was put back.
+        latest = now + lane.subscription.retry_policy.max_delay_target
         taken = 0
         for row, message in rows:
             delivery = Delivery(row.delivery_id, message, lane, row.attempts)
             lane.hold(delivery)
             taken += 1
             if row.due_at > now:
-                self._retries.wait(delivery, row.due_at)
+                self._retries.wait(delivery, min(row.due_at, latest))
             else:
                 (lane.again if row.attempts else lane.fresh).append(delivery)
             if not lane.has_room():

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from expeditor.clock import ManualClock
 from expeditor.store import CommitUnknownError
 from expeditor.topics import notification_fields
 from tests.integration.topics.harness import DEFERRED, DELIVERED, FAILED, FUNCTION, World, texts, world
@@ -65,6 +66,23 @@ async def test_killed_between_the_answer_and_its_commit(tmp_path: Path) -> None:
         await w.node.settle()
 
         assert w.endpoint.seen == ["one", "one"]
+
+
+@pytest.mark.anyio
+async def test_clock_that_was_put_back_holds_no_delivery_up(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        arn = await w.subscribed()
+        w.endpoint.behave = lambda _: None
+        await w.topics.publish(arn, texts("one"))
+        await w.node.settle()
+        w.clock = ManualClock(w.clock.now() - 86_400)
+
+        w.endpoint.behave = lambda _: DELIVERED
+        await w.restart(kill=True)
+        await w.node.advance(20)
+
+        assert w.endpoint.seen == ["one", "one"]
+        assert w.node.count("deliveries") == 0
 
 
 @pytest.mark.anyio
