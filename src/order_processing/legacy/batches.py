@@ -23,6 +23,7 @@ from order_processing.operations import (
     Services,
     let_go_of,
     listed,
+    load,
     quarantine,
     send_confirmation,
     take_over,
@@ -123,7 +124,13 @@ def adopt_stalled(services: Services, limit: int = BATCH_MAX) -> int:
 
 
 def work_on(services: Services, job: Job, order_id: str, report: Report) -> None:
-    """Takes an order over, does the job's work on it, and lets it go; counts what came of it in *report*."""
+    """Takes an order over, does the job's work on it, and lets it go; counts what came of it in *report*.
+
+    A batch takes its time: an order that stands elsewhere by now, such as a cancelled one, is left as it is.
+    """
+    if load(services, order_id).status not in job.statuses:
+        report.skipped += 1
+        return
     try:
         epoch = take_over(services, order_id, Pipeline.LEGACY).owner.epoch
     except (LeaseHeldError, OrderPausedError, ContendedError):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from order_processing.domain import OfferKind, Order, OrderStatus, Pipeline, Verdict
+from order_processing.domain import Act, OfferKind, Order, OrderStatus, Pipeline, Verdict
 from order_processing.experiments import Experiments
 from order_processing.gateways import Authorization, Result
 from order_processing.legacy import fraud_scan, fulfilment, payment_authorization
@@ -16,7 +16,9 @@ from order_processing.operations import (
     authorize,
     close_breaker,
     decide_review,
+    give_up,
     hand_over,
+    hand_to,
     open_breaker,
     scan_fraud,
     start_processing,
@@ -205,6 +207,25 @@ def test_a_review_nobody_decides_in_time_is_a_rejection(world: World) -> None:
     order = world.order(order_id)
     assert (order.status, world.stock()) == (OrderStatus.REJECTED, 10)
     assert "in time" in order.problem
+
+
+def test_an_order_that_ended_while_the_batch_ran_stays_as_it_ended(world: World) -> None:
+    first, second = (world.place(user_guid=f"u-{number}").order_id for number in range(2))
+    for order_id in (first, second):
+        hand_to(world.services, order_id, Pipeline.LEGACY, Act("ann", "a test"))
+        world.clock.advance(1)
+
+    def slow(services: Services, order_id: str, epoch: int) -> Order:
+        if order_id == first:
+            give_up(services, second, OrderStatus.CANCELLED, Act("ann", "the customer called"))
+            world.clock.advance(2 * services.policy.lease_seconds)
+        return fraud_scan.JOB.work(services, order_id, epoch)
+
+    report = run_job(world.services, replace(fraud_scan.JOB, work=slow))
+
+    assert (report.done, report.skipped, report.failed) == (1, 1, {})
+    assert world.order(second).problem == "the customer called"
+    assert world.order(second).timeline[-1].event == "cancelled"
 
 
 def test_a_batch_is_bounded_and_takes_who_waited_longest_first(world: World) -> None:
