@@ -116,19 +116,28 @@ def _rotated(path: Path) -> Path:
 
 def _append(path: Path, lines: bytes) -> None:
     with _opened(path) as file:
-        if file.tell() + len(lines) <= FILE_BYTES_MAX or not file.tell():
-            file.write(lines)
+        size = file.tell()
+        if size + len(lines) <= FILE_BYTES_MAX or not size:
+            file.write(_missing_end(file, size) + lines)
             return
     path.replace(_rotated(path))
     _append(path, lines)
 
 
+def _missing_end(file: BinaryIO, size: int) -> bytes:
+    """What ends a line that a crash or a full disk cut off, so that it does not spoil the next."""
+    if not size:
+        return b""
+    file.seek(size - 1)
+    return b"" if file.read(1) == b"\n" else b"\n"
+
+
 def _opened(path: Path) -> BinaryIO:
     try:
-        return path.open("ab")
+        return path.open("a+b")
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab")
+        return path.open("a+b")
 
 
 def _lines(path: Path) -> Iterator[_Line]:

@@ -388,6 +388,19 @@ async def test_logs_are_found_by_request_id(region: Any) -> None:
     assert record.text.startswith(f"START RequestId: {wanted}")
 
 
+async def test_log_line_that_was_cut_off_does_not_spoil_the_next(region: Any) -> None:
+    await region.deploy("handlers.talk")
+    first = await region.invoke()
+    assert region.functions.logs("fn", request_id=first.request_id)
+    with (region.home / "logs" / "fn" / "$LATEST.log").open("ab") as file:
+        file.write(b'[1700000000.0,false,["cut o')
+
+    second = await region.invoke()
+
+    found = region.functions.logs("fn")
+    assert [record.request_id for record in found] == [first.request_id, second.request_id]
+
+
 async def test_child_that_a_crashed_handler_left_is_killed(region: Any) -> None:
     await region.deploy("handlers.leave_child")
     await region.deploy("handlers.process", "other")
