@@ -9,7 +9,7 @@ from expeditor.executions.errors import ExecutionDoesNotExistError
 from expeditor.executions.machines import StateMachines
 from expeditor.executions.names import Names
 from expeditor.executions.parts import Parts
-from expeditor.executions.recovery import closed_from, fresh, rebuild
+from expeditor.executions.recovery import Recovered, closed_from, fresh, rebuild
 from expeditor.executions.registry import Registry
 from expeditor.executions.runner import Runner
 from expeditor.executions.running import Running
@@ -46,15 +46,23 @@ class Rebuilding:
         self._is_due = False
 
     async def recover_all(self, progress: Progress | None) -> None:
-        """Rebuilds every execution that has not ended, the oldest first."""
+        """Rebuilds every execution that has not ended, the oldest first, and then has them go on.
+
+        None goes on before all are there: what it does may be about another one, such as to stop its child.
+        """
         reader = self._parts.database.reader
         self._registry.closed_counts.update(executions.counts_by_status(reader))
         self._registry.closed_counts.pop("RUNNING", None)
         ids = executions.running_ids(reader)
+        recovered: list[Recovered] = []
         for done in range(0, len(ids), _CHUNK):
-            self.bring_back(ids[done : done + _CHUNK])
+            recovered += self._rebuilt(ids[done : done + _CHUNK])
             if progress is not None:
                 progress(min(done + _CHUNK, len(ids)), len(ids))
+            await asyncio.sleep(0)
+        for done in range(0, len(recovered), _CHUNK):
+            for each in recovered[done : done + _CHUNK]:
+                self.runner.resume(each)
             await asyncio.sleep(0)
 
     def _schedule(self, lost: list[Running]) -> None:
@@ -82,17 +90,23 @@ class Rebuilding:
 
     def bring_back(self, ids: Sequence[int]) -> set[int]:
         """Rebuilds those of *ids* that have not ended, and answers who waits for the others; gives those on disk."""
-        reader = self._parts.database.reader
-        rows = executions.by_ids(reader, ids)
-        journals = executions.journals(reader, ids)
+        rows = executions.by_ids(self._parts.database.reader, ids)
+        for recovered in self._rebuilt([row.id for row in rows if row.status == ExecutionStatus.RUNNING]):
+            self.runner.resume(recovered)
         for row in rows:
-            if row.status == ExecutionStatus.RUNNING:
-                self._rebuild(row, journals[row.id])
-            else:
+            if row.status != ExecutionStatus.RUNNING:
                 self._registry.tell_closed(row.id, closed_from(row))
         return {row.id for row in rows}
 
-    def _rebuild(self, row: ExecutionRow, journal: list[bytes]) -> None:
+    def _rebuilt(self, ids: Sequence[int]) -> list[Recovered]:
+        """Executions that can go on, in the registry already."""
+        reader = self._parts.database.reader
+        journals = executions.journals(reader, ids)
+        found = [self._rebuild(row, journals[row.id]) for row in executions.by_ids(reader, ids)]
+        return [recovered for recovered in found if recovered is not None]
+
+    def _rebuild(self, row: ExecutionRow, journal: list[bytes]) -> Recovered | None:
+        """The execution in the registry; None when it ends instead of going on."""
         machine = self._machines.compiled_for(row)
         try:
             recovered = rebuild(row, journal, machine)
@@ -103,12 +117,13 @@ class Rebuilding:
             self.runner.end(
                 running, CloseExecution(ExecutionStatus.FAILED, error="States.Runtime", cause=_UNFOLLOWABLE)
             )
-            return
+            return None
         execution = recovered.running.execution
         logged = LoggedExecution(recovered.running.arn, row.machine_name, row.redrive_count)
         self.runner.logs.follow(row.id, row.logging, logged)
-        if execution.status is ExecutionStatus.RUNNING:
-            self.runner.resume(recovered)
-        else:
+        if execution.status is not ExecutionStatus.RUNNING:
             ended = CloseExecution(execution.status, execution.output, execution.error, execution.cause)
             self.runner.end(recovered.running, ended)
+            return None
+        self._registry.add(recovered.running)
+        return recovered

@@ -102,7 +102,6 @@ class Runner:
     def resume(self, recovered: Recovered) -> None:
         """Goes on with an execution rebuilt from its journal: its timers run, its pending tasks are started again."""
         running = recovered.running
-        self._registry.add(running)
         self.clockwork.restart(running)
         for command in running.execution.pending_tasks:
             if command.task_id not in recovered.taken:

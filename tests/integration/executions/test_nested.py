@@ -172,6 +172,32 @@ async def test_child_that_is_ending_is_still_the_parents(nested) -> None:
     await nested.engine.wait_closed(started.arn)
 
 
+async def test_parent_that_timed_out_while_the_node_was_down_stops_its_child(nested, monkeypatch) -> None:
+    machine = await parent(nested, ".sync", Name="kid")
+    definition = json.loads(nested.engine.machines.describe(machine).definition)
+    definition["States"]["S"]["TimeoutSeconds"] = 30
+    definition["States"]["Before"] = {"Type": "Wait", "Seconds": 1, "Next": "S"}
+    started = await nested.start(await nested.machine({**definition, "StartAt": "Before"}, "late"))
+    others = await nested.machine({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 90, "End": True}}})
+    for n in range(100):
+        await nested.start(others, f"e{n}")
+    await nested.elapse(1)
+    child = await the_child(nested)
+    await nested.elapse(0)
+
+    def set_and_ring(alarm, due_at, ring) -> None:
+        alarm._due_at, alarm._ring = due_at, ring
+        asyncio.get_running_loop().call_soon(alarm.ring_if_due)
+
+    monkeypatch.setattr(type(nested.alarm), "set", set_and_ring)
+    monkeypatch.setattr("expeditor.executions.rebuilding._CHUNK", 1)
+    nested.clock.advance(60)
+    await nested.crash()
+
+    assert (await nested.engine.wait_closed(started.arn)).error == "States.Timeout"
+    assert (await nested.engine.wait_closed(child)).status == "ABORTED"
+
+
 async def test_missing_machine_fails_the_task(nested) -> None:
     started = await nested.start(await parent(nested, "", StateMachineArn=f"{'arn:aws:states:us-east-1:0'}:x"))
 
