@@ -183,8 +183,10 @@ class Engine:
         return self._records.history(arn)
 
     async def history_page(self, arn: str, first: int, limit: int, *, newest_first: bool = False) -> HistoryPage:
-        """The history of an execution, of which *limit* events after *first* others keep their data, or fewer of them
-        where they are large. Raises ExecutionDoesNotExistError, InvalidArnError.
+        """The history of an execution, of which *limit* events beyond the one with id *first* keep their data, or fewer
+        of them where they are large; 0 begins at the start, or at the end if *newest_first*.
+
+        Raises ExecutionDoesNotExistError, InvalidArnError.
         """
         return await self._records.history_page(arn, first, limit, newest_first=newest_first)
 

@@ -160,15 +160,15 @@ class Records:
         return history
 
     async def history_page(self, arn: str, first: int, limit: int, *, newest_first: bool = False) -> HistoryPage:
-        """The history of an execution, of which *limit* events after *first* others have their data, or fewer.
+        """The history of an execution, of which some events keep their data; see ``Engine.history_page``.
 
         Other executions go on while it is put together. Raises ExecutionDoesNotExistError.
         """
         row = self.row(arn)
         low, high = first + 1, first + limit
         if newest_first:
-            total = len(await self._collected(row, HistoryPage(1, 0)))
-            low, high = max(1, total - high + 1), total - first
+            high = first - 1 if first else len(await self._collected(row, HistoryPage(1, 0)))
+            low = max(1, high - limit + 1)
         return await self._collected(row, HistoryPage(low, high, newest_first=newest_first))
 
     async def _collected(self, row: ExecutionRow, page: HistoryPage) -> HistoryPage:

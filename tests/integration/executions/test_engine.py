@@ -214,6 +214,19 @@ async def test_history_is_the_replayed_journal(world) -> None:
     assert [event.id for event in history] == list(range(1, 8))
 
 
+async def test_history_read_backwards_shows_each_event_once_while_it_grows(world) -> None:
+    started = await world.start(await world.machine(TASK))
+    await world.until(lambda: bool(world.tasks.open))
+    newest = await world.engine.history_page(started.arn, 0, 2, newest_first=True)
+    assert [event.id for event in newest.page] == [3, 4]
+
+    world.tasks.finish(Succeeded(b"5"))
+    await world.engine.wait_closed(started.arn)
+
+    older = await world.engine.history_page(started.arn, 3, 2, newest_first=True)
+    assert [event.id for event in older.page] == [1, 2]
+
+
 async def test_lists_are_newest_first_filtered_and_paged(world) -> None:
     arn = await world.machine(TASK)
     world.tasks.script = lambda request: Succeeded(b"1") if request.parameters["n"] % 2 else None

@@ -23,12 +23,13 @@ class HistoryOperations:
         first, wanted = number_of(params) or 0, items_wanted(params)
         history = await self._engine.history_page(arn, first, wanted, newest_first=newest_first)
         events = history.page[::-1] if newest_first else history.page
-        after = first + len(events)
+        last = events[-1].id if events else 0
+        has_more = last > 1 if newest_first else 0 < last < len(history)
         if not params.get("includeExecutionData", True):
             events = [without_data(event) for event in events]
         return {
             "events": [_shown(event) for event in events],
-            "nextToken": token_of(after) if after < len(history) else None,
+            "nextToken": token_of(last) if has_more else None,
         }
 
 
