@@ -108,18 +108,22 @@ def read_application(template: Template, parameters: Mapping[str, str]) -> Appli
     Raises:
         TemplateError: a resource type, property or intrinsic function that the node cannot run, with line and reason.
     """
-    values = _pseudo_parameters() | _parameters(template, parameters)
-    resources = {
-        logical_id: resource
-        for logical_id, resource in template.document["Resources"].items()
-        if _is_wanted(template, logical_id, resource, values)
-    }
+    with template.reading(("Parameters",)):
+        values = _pseudo_parameters() | _parameters(template, parameters)
+    resources: dict[str, Mapping[str, Any]] = {}
+    for logical_id, resource in template.document["Resources"].items():
+        with template.reading(("Resources", str(logical_id))):
+            if _is_wanted(template, logical_id, resource, values):
+                resources[logical_id] = resource
     for logical_id, resource in resources.items():
-        values |= _names(template, logical_id, resource, values)
+        with template.reading(("Resources", logical_id)):
+            values |= _names(template, logical_id, resource, values)
     application = Application(template, values)
     for logical_id, resource in resources.items():
-        _BUILDERS[resource["Type"]](application, logical_id, resource)
-    application.services = _services(template, values)
+        with template.reading(("Resources", logical_id)):
+            _BUILDERS[resource["Type"]](application, logical_id, resource)
+    with template.reading(("Metadata",)):
+        application.services = _services(template, values)
     return application
 
 

@@ -1,7 +1,8 @@
 """A CloudFormation/SAM template as text with lines, and its intrinsic functions."""
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,17 @@ class Template:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise TemplateError(path, line, f"not YAML: {error.problem}") from error
+        except yaml.YAMLError as error:
+            raise TemplateError(path, 1, f"not YAML: {str(error).splitlines()[0]}") from error
+        except RecursionError as error:
+            raise TemplateError(path, 1, "nested too deeply; write it flatter") from error
         if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
             raise TemplateError(path, 1, "a template is a mapping with `Resources`")
         lines: dict[tuple[str, ...], int] = {}
-        _collect_lines(root, (), lines)
+        try:
+            _collect_lines(root, (), lines)
+        except RecursionError as error:
+            raise TemplateError(path, 1, "an anchor stands within itself; write it out") from error
         return cls(path, document, lines)
 
     def refuse(self, where: tuple[str, ...], reason: str) -> TemplateError:
@@ -87,6 +95,20 @@ class Template:
         while where and where not in self.lines:
             where = where[:-1]
         return TemplateError(self.path, self.lines.get(where, 1), reason)
+
+    @contextlib.contextmanager
+    def reading(self, where: tuple[str, ...]) -> Iterator[None]:
+        """Turns what a part of another shape than expected raises into a refusal: no schema is checked beforehand.
+
+        Raises:
+            TemplateError: something is missing in *where*, or is not what it should be there.
+        """
+        try:
+            yield
+        except KeyError as error:
+            raise self.refuse(where, f"{'/'.join(where)} lacks {error}; add it") from error
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise self.refuse(where, f"{'/'.join(where)} is not written as it should be ({error})") from error
 
     def resolve(self, value: Any, values: Mapping[str, str], where: tuple[str, ...]) -> Any:
         """*value* with its intrinsic functions replaced.

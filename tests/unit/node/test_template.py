@@ -1,5 +1,6 @@
 """A template becomes an application, or a refusal that names line and reason."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,35 @@ def test_an_intrinsic_function_the_node_lacks_is_refused_by_name(tmp_path: Path)
 
 def test_broken_yaml_is_refused_with_its_line(tmp_path: Path) -> None:
     assert "template.yaml:2: not YAML" in refusal(tmp_path, "Resources: [\n")
+
+
+def test_a_template_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_bytes(b"Resources: \xff\x00")
+
+    with pytest.raises(TemplateError, match=r"template.yaml:1: not YAML"):
+        Template.read(tmp_path / "template.yaml")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "reason"),
+    [
+        ("      Handler: app.dispatch.handler\n", "", 21, "Resources/Dispatch lacks 'Handler'"),
+        ("Properties: {TopicName: orders}", "Properties:", 18, "Resources/Orders is not written as it should be"),
+        ("    Timeout: 30\n", "    Timeout: soon\n", 21, "invalid literal for int.*soon"),
+        ("Parameters:\n  Mail: {Type: String, Default: /tmp/mail}\n", "Parameters:\n", 3, "Parameters is not written"),
+        ("Port: 8080,", "Port: web,", 12, "Metadata is not written as it should be .*web"),
+        ('!Sub "${Orders}/x"', "!Sub []", 21, "Resources/Dispatch is not written"),
+    ],
+)
+def test_what_is_missing_or_of_another_kind_is_refused_with_its_line(
+    tmp_path: Path, right: str, wrong: str, line: int, reason: str
+) -> None:
+    assert right in WHOLE
+
+    message = refusal(tmp_path, WHOLE.replace(right, wrong, 1))
+
+    assert re.search(reason, message), message
+    assert f"template.yaml:{line}: " in message
 
 
 def test_a_missing_template_says_what_to_do(tmp_path: Path) -> None:
