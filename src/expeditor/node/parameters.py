@@ -9,7 +9,7 @@ from types import MappingProxyType
 import msgspec
 
 from expeditor.node.template import Template
-from expeditor.settings import HOST, Settings
+from expeditor.settings import HOST, Settings, SettingsError
 
 PORTS_FILE = "ports.json"
 
@@ -28,8 +28,11 @@ def node_parameters(
 
     Raises:
         TemplateError: the template has no such parameter.
+        SettingsError: the file that remembers the ports cannot be read.
     """
-    declared = template.document.get("Parameters", {})
+    with template.reading(("Parameters",)):
+        declared = template.document.get("Parameters", {})
+        defaults = {name: int(each.get("Default", 0)) for name, each in declared.items() if name.endswith("Port")}
     for name in given:
         if name not in declared:
             raise template.refuse(("Parameters",), f"there is no parameter {name!r}; there are {', '.join(declared)}")
@@ -38,21 +41,24 @@ def node_parameters(
         "ShopPort": str(settings.shop_port),
         "AwsEndpointUrl": settings.endpoint_url,
     }
-    wanted = {
-        name: int(declaration.get("Default", 0))
-        for name, declaration in declared.items()
-        if name.endswith("Port") and name not in known and name not in given
-    }
+    wanted = {name: port for name, port in defaults.items() if name not in known and name not in given}
     return {**known, **_remembered_ports(settings.home / PORTS_FILE, wanted), **given}
 
 
 def _remembered_ports(path: Path, wanted: Mapping[str, int]) -> dict[str, str]:
-    ports = msgspec.json.decode(path.read_bytes(), type=dict[str, int]) if path.exists() else {}
+    try:
+        ports = msgspec.json.decode(path.read_bytes(), type=dict[str, int]) if path.exists() else {}
+    except msgspec.DecodeError as error:
+        example = '{"PaymentsPort": 8082}'
+        message = f"{path} cannot be read ({error}); write into it the ports that releases name, such as {example}"
+        raise SettingsError(message) from error
     missing = wanted.keys() - ports.keys()
     if missing:
         ports |= {name: _free_port(wanted[name]) for name in missing}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.encode(ports))
+        draft = path.with_suffix(".draft")
+        draft.write_bytes(msgspec.json.encode(ports))
+        draft.replace(path)
     return {name: str(ports[name]) for name in wanted}
 
 
