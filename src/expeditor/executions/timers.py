@@ -9,6 +9,10 @@ from expeditor.clock import Clock
 
 _COMPACT_AT = 1_024
 
+LOOK_SECONDS = 30.0
+"""How often an alarm looks at the clock: the loop's own time stands still while the machine sleeps, and does not follow
+a clock that is put forward."""
+
 
 class Alarm(Protocol):
     """Rings once, at or soon after an instant."""
@@ -31,8 +35,13 @@ class LoopAlarm:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        if due_at is not None:
-            self._handle = self._loop.call_later(max(0.0, due_at - self._clock.now()), ring)
+        if due_at is None:
+            return
+        left = due_at - self._clock.now()
+        if left > LOOK_SECONDS:
+            self._handle = self._loop.call_later(LOOK_SECONDS, self.set, due_at, ring)
+        else:
+            self._handle = self._loop.call_later(max(0.0, left), ring)
 
 
 class Due(NamedTuple):

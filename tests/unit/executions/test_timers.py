@@ -1,11 +1,14 @@
 """The heap of timers and its one alarm."""
 
+import asyncio
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expeditor.executions.timers import Due, Timers
+from expeditor.clock import ManualClock
+from expeditor.executions.timers import Due, LoopAlarm, Timers
 
 
 class RecordingAlarm:
@@ -84,3 +87,17 @@ def test_every_timer_that_matters_comes_up_once(plan: list[tuple[float, bool]]) 
     assert sorted(taken) == taken
     assert set(taken) == live.timers_that_matter
     assert len(taken) == len(live.timers_that_matter)
+
+
+@pytest.mark.anyio
+async def test_alarm_follows_a_clock_that_is_put_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("expeditor.executions.timers.LOOK_SECONDS", 0.0)
+    clock, rung = ManualClock(), asyncio.Event()
+    LoopAlarm(clock).set(clock.now() + 3_600, rung.set)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not rung.is_set()
+
+    clock.advance(3_600)
+
+    await rung.wait()
