@@ -29,8 +29,8 @@ _OK = 200
 def aws_client(service: str, config: "Config | None" = None) -> Any:
     """boto3's client of *service*, such as ``stepfunctions``, to be used by one thread; its connection ends with it.
 
-    For calls that may be made twice: one to this machine that fails is made once more by botocore itself, which then
-    does all it knows of errors and retries.
+    A call to this machine that fails is made once more by botocore itself, which then does all it knows of errors and
+    retries, unless *config* allows no more than one attempt.
 
     Raises:
         BotoCoreError: region or credentials are missing.
@@ -73,6 +73,7 @@ class _Near:
         self._credentials = credentials
         self._clock = SystemClock()
         self._parser = create_parser(meta.service_model.resolved_protocol)
+        self._is_only_try = (meta.config.retries or {}).get("total_max_attempts") == 1
 
     def close(self) -> None:
         """Hangs up."""
@@ -85,18 +86,24 @@ class _Near:
 
         Args:
             params: the request as botocore's serializer made it.
+
+        Raises:
+            ConnectionClosedError: there is no answer, and no second try.
         """
         from botocore.awsrequest import AWSResponse
         from botocore.endpoint import convert_to_response_dict
+        from botocore.exceptions import ConnectionClosedError
 
         body = _bytes(params["body"])
         if body is None or params["method"] != "POST" or params["url"].rstrip("/") != self._url.rstrip("/"):
             return None
         try:
             answer = self._answer(self._lines(params["headers"], body), body)
-        except HttpError:
+        except HttpError as error:
+            if self._is_only_try:
+                raise ConnectionClosedError(endpoint_url=self._url, error=error) from error
             return None
-        if answer.status != _OK:
+        if answer.status != _OK and not self._is_only_try:
             return None
         response = AWSResponse(self._url, answer.status, answer.fields, _Body(bytes(answer.body)))  # type: ignore[arg-type]
         parsed = self._parser.parse(convert_to_response_dict(response, model), model.output_shape)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from order_processing.gateways import aws_client
 from order_processing.gateways.aws import is_near
@@ -116,6 +116,19 @@ def test_a_server_that_fails_is_asked_again_by_botocore_as_often_as_the_configur
     assert stand_in.answers == []
 
 
+def test_a_server_that_fails_is_asked_once_when_there_is_one_attempt(stand_in: StandIn) -> None:
+    refusal = {"__type": "com.amazonaws.states#ExecutionAlreadyExists", "message": "Execution Already Exists: o-1"}
+    stand_in.answers = [(500, {"message": "no"}), (400, refusal)]
+    client = aws_client("stepfunctions", Config(retries={"total_max_attempts": 1}))
+
+    with pytest.raises(ClientError, match="no"):
+        client.start_execution(**START)
+    with pytest.raises(client.exceptions.ExecutionAlreadyExists, match="o-1"):
+        client.start_execution(**START)
+
+    assert len(stand_in.requests) == 2
+
+
 def test_a_connection_that_was_closed_while_it_stood_idle_is_made_again(stand_in: StandIn) -> None:
     stand_in.answers = [started(), None, started()]
     client = aws_client("stepfunctions", Config(retries={"total_max_attempts": 1}))
@@ -126,7 +139,7 @@ def test_a_connection_that_was_closed_while_it_stood_idle_is_made_again(stand_in
 
 
 def test_a_server_that_hangs_up_is_a_closed_connection_to_botocore(stand_in: StandIn) -> None:
-    stand_in.answers = [None, None]
+    stand_in.answers = [None]
     client = aws_client("stepfunctions", Config(retries={"total_max_attempts": 1}))
 
     with pytest.raises(ConnectionClosedError):
