@@ -309,7 +309,7 @@ class Region:
             self.evidence.published[notification.order_id] += 1
             self._published(notification.order_id)
         if waiting:
-            self.store.commit((RemoveNotifications(tuple(each.order_id for each in waiting)),)).result()
+            self.store.commit((RemoveNotifications(tuple(each.key for each in waiting)),)).result()
 
     def _published(self, order_id: str) -> None:
         if self.without_notifications or self.faults.strike(self.faults.lost):

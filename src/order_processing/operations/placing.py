@@ -117,7 +117,7 @@ def notification_of(order: Order) -> Notification:
         "pipeline": order.pipeline.value,
         "created_at": order.created_at,
     }
-    return Notification(order.order_id, msgspec.json.encode(body).decode(), order.created_at)
+    return Notification(order.order_id, msgspec.json.encode(body).decode(), order.created_at, order.version)
 
 
 def _answer(

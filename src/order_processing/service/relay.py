@@ -34,8 +34,8 @@ class PublishError(TransientError):
 class Publisher(Protocol):
     """Where notifications go."""
 
-    def publish(self, batch: Sequence[Notification]) -> frozenset[str]:
-        """Publishes up to BATCH_MAX notifications; gives the order ids of those that were taken.
+    def publish(self, batch: Sequence[Notification]) -> frozenset[Notification]:
+        """Publishes up to BATCH_MAX notifications; gives those that were taken.
 
         Raises:
             PublishError: none is known to have been taken.
@@ -105,18 +105,18 @@ class Relay:
         """
         waiting = self._store.unpublished(READ_MAX)
         self.figures.oldest_unpublished_at = waiting[0].created_at if waiting else None
-        done: list[str] = []
+        done: list[Notification] = []
         try:
             for at in range(0, len(waiting), BATCH_MAX):
                 done += self._publish(waiting[at : at + BATCH_MAX])
         finally:
             if done:
-                self._store.commit((RemoveNotifications(tuple(done)),)).result()
+                self._store.commit((RemoveNotifications(tuple(each.key for each in done)),)).result()
         return len(waiting) - len(done)
 
-    def _publish(self, batch: Sequence[Notification]) -> frozenset[str]:
+    def _publish(self, batch: Sequence[Notification]) -> frozenset[Notification]:
         self.figures.batches += 1
-        taken: frozenset[str] = frozenset()
+        taken: frozenset[Notification] = frozenset()
         try:
             taken = self._connected().publish(batch)
         finally:

@@ -49,7 +49,7 @@ class SnsPublisher:
         except BotoCoreError as error:
             raise PublishError(f"SNS cannot be used: {error}") from error
 
-    def publish(self, batch: Sequence[Notification]) -> frozenset[str]:
+    def publish(self, batch: Sequence[Notification]) -> frozenset[Notification]:
         """See Publisher."""
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -60,7 +60,7 @@ class SnsPublisher:
             raise PublishError(
                 f"{len(batch)} notifications could not be published to {self._topic_arn}: {error}"
             ) from error
-        return frozenset(batch[int(taken["Id"])].order_id for taken in answer.get("Successful", ()))
+        return frozenset(batch[int(taken["Id"])] for taken in answer.get("Successful", ()))
 
     def close(self) -> None:
         """Ends the connection."""

@@ -53,11 +53,21 @@ class IdempotencyRecord(msgspec.Struct, frozen=True):
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """An outbox entry: the body, JSON, to publish about an order, written in the order's own transaction."""
+    """An outbox entry: the body, JSON, to publish about an order, written in the order's own transaction.
+
+    Attributes:
+        version: of the order that it tells of; a later one is another notification.
+    """
 
     order_id: str
     body: str
     created_at: float
+    version: int = 0
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Order id and version."""
+        return self.order_id, self.version
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,15 +176,18 @@ class PutIdempotency(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class PutNotification(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Puts a notification into the outbox, in the place of an unpublished one of the same order."""
+    """Puts a notification into the outbox, in the place of one of the same order and version."""
 
     notification: Notification
 
 
 class RemoveNotifications(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Takes published notifications out of the outbox; those already gone do not matter. At most 100."""
+    """Takes published notifications out of the outbox, by their keys; those already gone do not matter. At most 100.
 
-    order_ids: tuple[str, ...]
+    One that was put meanwhile about a later version of an order stays.
+    """
+
+    keys: tuple[tuple[str, int], ...]
 
 
 class PutOffer(msgspec.Struct, frozen=True, array_like=True, tag=True):

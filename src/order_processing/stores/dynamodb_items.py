@@ -163,12 +163,24 @@ def _put_idempotency(write: PutIdempotency) -> list[Item]:
 
 def _put_notification(write: PutNotification) -> list[Item]:
     entry = write.notification
-    values = {"group": {"S": "outbox"}, "sort": number(entry.created_at), "body": {"S": entry.body}}
-    return [{"Put": {"Item": {**key(f"outbox#{entry.order_id}"), **values, "order_id": {"S": entry.order_id}}}}]
+    item = {
+        **key(_outbox_id(*entry.key)),
+        "group": {"S": "outbox"},
+        "sort": number(entry.created_at),
+        "body": {"S": entry.body},
+        "order_id": {"S": entry.order_id},
+        "version": number(entry.version),
+    }
+    return [{"Put": {"Item": item}}]
 
 
 def _remove_notifications(write: RemoveNotifications) -> list[Item]:
-    return [{"Delete": {"Key": key(f"outbox#{order_id}")}} for order_id in write.order_ids]
+    return [{"Delete": {"Key": key(_outbox_id(*each))}} for each in write.keys]
+
+
+def _outbox_id(order_id: str, version: int) -> str:
+    """Those that an earlier release left have no version."""
+    return f"outbox#{order_id}#{version}" if version else f"outbox#{order_id}"
 
 
 def _put_offer(write: PutOffer) -> list[Item]:

@@ -101,10 +101,7 @@ class DynamoReads:
 
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""
-        return [
-            Notification(item["order_id"]["S"], item["body"]["S"], float(item["sort"]["N"]))
-            for item in self._list("outbox", limit)
-        ]
+        return [_notification(item) for item in self._list("outbox", limit)]
 
     def close(self) -> None:
         """Closes the connections."""
@@ -187,6 +184,11 @@ def _record(item: Item) -> Record:
         version=int(float(item["version"]["N"])),
         document=item["document"]["B"],
     )
+
+
+def _notification(item: Item) -> Notification:
+    version = int(float(item["version"]["N"])) if "version" in item else 0
+    return Notification(item["order_id"]["S"], item["body"]["S"], float(item["sort"]["N"]), version)
 
 
 def _offer(item: Item) -> Offer:

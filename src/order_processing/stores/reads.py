@@ -114,7 +114,9 @@ class SqliteReads:
 
     def unpublished(self, limit: int = 100) -> list[Notification]:
         """The outbox, the oldest first."""
-        rows = self._all("SELECT order_id, body, created_at FROM notifications ORDER BY number LIMIT ?", (limit,))
+        rows = self._all(
+            "SELECT order_id, body, created_at, version FROM notifications ORDER BY number LIMIT ?", (limit,)
+        )
         return [Notification(*row) for row in rows]
 
     def close(self) -> None:

@@ -173,13 +173,13 @@ def _put_idempotency(connection: apsw.Connection, row: PutIdempotency) -> None:
 def _put_notification(connection: apsw.Connection, row: PutNotification) -> None:
     entry = row.notification
     connection.execute(
-        "INSERT OR REPLACE INTO notifications (order_id, body, created_at) VALUES (?, ?, ?)",
-        (entry.order_id, entry.body, entry.created_at),
+        "INSERT OR REPLACE INTO notifications (order_id, body, created_at, version) VALUES (?, ?, ?, ?)",
+        (entry.order_id, entry.body, entry.created_at, entry.version),
     )
 
 
 def _remove_notifications(connection: apsw.Connection, row: RemoveNotifications) -> None:
-    connection.executemany("DELETE FROM notifications WHERE order_id = ?", [(each,) for each in row.order_ids])
+    connection.executemany("DELETE FROM notifications WHERE order_id = ? AND version = ?", row.keys)
 
 
 def _put_offer(connection: apsw.Connection, row: PutOffer) -> None:

@@ -239,7 +239,7 @@ def test_the_outbox_is_read_in_order_and_emptied(store: OrderStore) -> None:
         store.commit((PutNotification(Notification(f"o-{number}", f"b{number}", float(number))),)).result()
 
     assert [entry.body for entry in store.unpublished(2)] == ["b1", "b2"]
-    store.commit((RemoveNotifications(("o-1", "o-2", "o-gone")),)).result()
+    store.commit((RemoveNotifications((("o-1", 0), ("o-2", 0), ("o-gone", 0))),)).result()
     assert store.unpublished() == [Notification("o-3", "b3", 3.0)]
 
 
@@ -248,6 +248,16 @@ def test_a_second_notification_of_an_order_takes_the_place_of_the_first(store: O
     store.commit((PutNotification(Notification("o-1", "new", 2.0)),)).result()
 
     assert store.unpublished() == [Notification("o-1", "new", 2.0)]
+
+
+def test_a_notification_of_a_later_version_stays_when_the_earlier_one_is_taken_out(store: OrderStore) -> None:
+    earlier, later = Notification("o-1", "one", 1.0, 1), Notification("o-1", "two", 1.0, 2)
+    store.commit((PutNotification(earlier),)).result()
+    store.commit((PutNotification(later),)).result()
+
+    store.commit((RemoveNotifications((earlier.key,)),)).result()
+
+    assert store.unpublished() == [later]
 
 
 def test_an_offer_is_added_once_and_listed_by_city(store: OrderStore) -> None:

@@ -27,9 +27,9 @@ class TopicStandIn:
 
     taken: list[str] = field(default_factory=list)
 
-    def publish(self, batch: Sequence[Notification]) -> frozenset[str]:
+    def publish(self, batch: Sequence[Notification]) -> frozenset[Notification]:
         self.taken += [notification.order_id for notification in batch]
-        return frozenset(self.taken)
+        return frozenset(batch)
 
 
 @dataclass

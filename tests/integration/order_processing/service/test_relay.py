@@ -30,12 +30,12 @@ class Topic:
     batches: list[list[str]] = field(default_factory=list)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
-    def publish(self, batch: Sequence[Notification]) -> frozenset[str]:
+    def publish(self, batch: Sequence[Notification]) -> frozenset[Notification]:
         with self.arrived:
             self.batches.append([notification.order_id for notification in batch])
             taken = self.accepts(len(self.batches), batch)
             self.arrived.notify_all()
-        return frozenset(notification.order_id for notification in taken)
+        return frozenset(taken)
 
     @property
     def published(self) -> list[str]:
@@ -113,6 +113,26 @@ def test_batches_taken_before_a_failure_are_removed(tmp_path: Path) -> None:
         a_relay(store, Topic(accepts=first_only)).publish_once()
 
     assert [each.order_id for each in store.unpublished()] == [f"o-{number}" for number in range(10, 15)]
+    store.close()
+
+
+def test_a_notification_that_is_put_while_an_older_one_is_published_is_published_too(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+
+    def put_another(number: int, batch: Sequence[Notification]) -> Sequence[Notification]:
+        if number == 1:
+            store.commit((PutNotification(Notification("o-1", '{"kind": "voucher"}', 1.0, 2)),)).result()
+        return batch
+
+    topic = Topic(accepts=put_another)
+    relay = a_relay(store, topic)
+    put(store, 1)
+
+    relay.publish_once()
+    relay.publish_once()
+
+    assert topic.published == ["o-1", "o-1"]
+    assert store.unpublished() == []
     store.close()
 
 

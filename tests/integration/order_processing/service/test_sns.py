@@ -34,7 +34,7 @@ def test_a_batch_carries_bodies_and_attributes(sns: SnsStandIn) -> None:
     taken = publisher.publish([notification(1), notification(2)])
 
     form = sns.requests[0]
-    assert taken == {"o-1", "o-2"}
+    assert taken == {notification(1), notification(2)}
     assert (form["Action"], form["TopicArn"]) == ("PublishBatch", TOPIC)
     assert json.loads(form[MEMBER.format(1, "Message")])["order_id"] == "o-1"
     attributes = {
@@ -51,7 +51,7 @@ def test_entries_that_failed_are_not_reported_as_taken(sns: SnsStandIn) -> None:
     publisher = SnsPublisher.connect(TOPIC)
     sns.refused = {"1"}
 
-    assert publisher.publish([notification(1), notification(2)]) == {"o-1"}
+    assert publisher.publish([notification(1), notification(2)]) == {notification(1)}
     publisher.close()
 
 

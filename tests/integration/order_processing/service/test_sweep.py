@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 10.0
 async def lost(shop: Shop, key: str = "k-1") -> str:
     """An order whose notification was taken out of the outbox and never heard of again."""
     order_id: str = (await shop.order(key)).json["order_id"]
-    shop.store.commit((RemoveNotifications((order_id,)),)).result()
+    shop.store.commit((RemoveNotifications(((order_id, 1),)),)).result()
     return order_id
 
 
