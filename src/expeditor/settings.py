@@ -21,7 +21,7 @@ class Settings:
     """What ``expeditor up`` needs to know.
 
     Attributes:
-        home: directory of all durable files (``EXPEDITOR_HOME``).
+        home: directory of all durable files (``EXPEDITOR_HOME``; an empty value counts as none).
         node_port: AWS endpoint and console (``NODE_PORT``).
         shop_port: order service (``SHOP_PORT``).
     """
@@ -38,7 +38,7 @@ class Settings:
             SettingsError: a port is not a number between 1 and 65535.
         """
         return cls(
-            home=Path(environment.get("EXPEDITOR_HOME", ".expeditor")).resolve(),
+            home=Path(environment.get("EXPEDITOR_HOME") or ".expeditor").resolve(),
             node_port=_port(environment, "NODE_PORT", 8081),
             shop_port=_port(environment, "SHOP_PORT", 8080),
         )

@@ -43,3 +43,8 @@ def test_ports_are_remembered(tmp_path: Path) -> None:
 
     assert first == second
     assert [file.name for file in tmp_path.iterdir()] == ["ports.json"]
+
+
+@pytest.mark.parametrize("environment", [{}, {"EXPEDITOR_HOME": ""}])
+def test_home_that_is_not_named_is_a_directory_of_its_own(environment: dict[str, str]) -> None:
+    assert Settings.from_environment(environment).home == Path(".expeditor").absolute()
