@@ -17,7 +17,9 @@ SUBJECT_LENGTH_MAX = 100
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_SUBJECT = re.compile(r"[!-~][ -~]*")
+_SUBJECT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+"""Source: Publish of the SNS API reference, "UTF-8 text with no line breaks or control characters"."""
+
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _ATTRIBUTE_TYPE = re.compile(r"(String\.Array|String|Number|Binary)(\.[A-Za-z0-9_.-]+)?")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")

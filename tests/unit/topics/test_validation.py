@@ -28,8 +28,8 @@ def with_attribute(name: str, data_type: str, value: str | bytes) -> NewMessage:
         (NewMessage("x", ""), "Invalid parameter: Subject"),
         (NewMessage("x", "s" * 101), "Invalid parameter: Subject"),
         (NewMessage("x", "two\nlines"), "Invalid parameter: Subject"),
-        (NewMessage("x", " leading"), "Invalid parameter: Subject"),
-        (NewMessage("x", "ö"), "Invalid parameter: Subject"),
+        (NewMessage("x", "ö" * 101), "Invalid parameter: Subject"),
+        *((NewMessage("x", f"a{control}b"), "Invalid parameter: Subject") for control in "\0\t\r\x7f\x85\u2028\ud800"),
     ],
 )
 def test_bad_messages(message: NewMessage, reason: str) -> None:
@@ -42,6 +42,8 @@ def test_bad_messages(message: NewMessage, reason: str) -> None:
     [
         NewMessage("x" * SIZE_MAX),
         NewMessage("x", "s" * 100),
+        NewMessage("x", "Ihr Gutschein für Zürich 🎟"),
+        NewMessage("x", " leading"),
         with_attribute("a.b-c_1", "String.mine", "v"),
         with_attribute("n", "Number", "-1.5e10"),
         with_attribute("b", "Binary.png", b"\x00"),
