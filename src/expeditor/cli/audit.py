@@ -10,6 +10,7 @@ from expeditor.cli.acting import noted, who_options
 from expeditor.cli.clients import shop_operator
 from expeditor.cli.output import output_option, say, show_rows
 from expeditor.cli.releasing import flag_store, function_acts
+from expeditor.releases import FunctionAct
 
 _COLUMNS = ("time", "actor", "action", "subject", "reason", "changed")
 
@@ -76,8 +77,14 @@ def _function_acts() -> Iterator[dict[str, Any]]:
             "subject": f"function/{act.function}:{act.alias}" if is_move else f"function/{act.function}",
             "reason": act.reason,
             "before": {"version": str(act.before)} if act.before else {},
-            "after": {"version": str(act.after)} if is_move else {"deleted": ", ".join(act.versions)},
+            "after": _after(act),
         }
+
+
+def _after(act: FunctionAct) -> dict[str, str]:
+    if act.alias:
+        return {"version": str(act.after)}
+    return {"deleted": ", ".join(act.versions)} if act.versions else {}
 
 
 def _changed(row: dict[str, Any]) -> str:

@@ -1,7 +1,9 @@
 """``expeditor function gc``: delete function versions that nothing can call any more."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import click
@@ -9,7 +11,7 @@ import click
 from expeditor.cli.clients import aws
 from expeditor.cli.output import Format, output_option, say, show_rows
 from expeditor.cli.releasing import actor_named, function_acts, refusals_told
-from expeditor.releases import COLLECT, Clients, Found, FunctionAct, collect, collectable
+from expeditor.releases import COLLECT, Clients, Found, FunctionAct, FunctionActs, collect, collectable
 from expeditor.rollout import Author
 
 KEEP_USUAL = 3
@@ -58,9 +60,8 @@ def gc(
         # Asking takes its time: what came into use meanwhile stays.
         found = collectable(clients, acts, names, keep)
         chosen = {(each.function, each.version) for each in unused}
-        rows = [_done(clients, each, (each.function, each.version) in chosen) for each in found]
-        for act in _acts(rows, actor_named(actor, reason)):
-            acts.add(act)
+        who = actor_named(actor, reason)
+        rows = [row for each in _by_function(found, chosen) for row in _collected(clients, acts, who, each)]
     _show(rows, output)
     say(f"{sum(row['result'] == 'deleted' for row in rows)} of {len(rows)} versions were deleted")
 
@@ -73,8 +74,32 @@ def _demand_yes(found: Sequence[Found], unused: Sequence[Found]) -> None:
     click.confirm(f"Delete these {len(unused)} of {len(found)} versions for good?", abort=True, err=True)
 
 
-def _done(clients: Clients, found: Found, is_chosen: bool) -> dict[str, Any]:
-    if found.reasons or not is_chosen:
+def _by_function(found: Sequence[Found], chosen: set[tuple[str, str]]) -> Iterator[list[tuple[Found, bool]]]:
+    """Versions of one function after the other, each with whether it is to be deleted."""
+    for _, versions in groupby(found, key=lambda each: each.function):
+        yield [(each, not each.reasons and (each.function, each.version) in chosen) for each in versions]
+
+
+def _collected(
+    clients: Clients, acts: FunctionActs, author: Author, versions: Sequence[tuple[Found, bool]]
+) -> list[dict[str, Any]]:
+    """Deletes those of one function; their act is kept before, so that whatever dies, none goes without."""
+    going = [each for each, goes in versions if goes]
+    if going:
+        acts.add(_act(author, going[0].function, tuple(each.version for each in going)))
+    rows = [_done(clients, each, goes) for each, goes in versions]
+    kept = [
+        f"{row['version']} ({row['why'][0]})"
+        for row, (_, goes) in zip(rows, versions, strict=True)
+        if goes and row["why"]
+    ]
+    if kept:
+        acts.add(_act(replace(author, reason=f"not deleted: {', '.join(kept)}"), going[0].function, ()))
+    return rows
+
+
+def _done(clients: Clients, found: Found, goes: bool) -> dict[str, Any]:
+    if not goes:
         return _row(found, "stays")
     refusal = collect(clients, found)
     return _row(found, "deleted") if refusal is None else _row(found, "stays") | {"why": [refusal]}
@@ -96,15 +121,7 @@ def _show(rows: list[dict[str, Any]], output: str) -> None:
     show_rows(rows, _COLUMNS, output)
 
 
-def _acts(rows: Sequence[dict[str, Any]], author: Author) -> list[FunctionAct]:
-    """An act per function of which versions were deleted."""
-    deleted: dict[str, list[str]] = {}
-    for row in rows:
-        if row["result"] == "deleted":
-            deleted.setdefault(row["function"], []).append(row["version"])
-    return [
-        FunctionAct(
-            action=COLLECT, function=name, at=author.at, by=author.by, reason=author.reason, versions=tuple(versions)
-        )
-        for name, versions in deleted.items()
-    ]
+def _act(author: Author, name: str, versions: tuple[str, ...]) -> FunctionAct:
+    return FunctionAct(
+        action=COLLECT, function=name, at=author.at, by=author.by, reason=author.reason, versions=versions
+    )

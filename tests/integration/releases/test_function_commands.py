@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from expeditor.cli import audit, function
+from expeditor.cli import audit, function, function_gc
+from expeditor.cli.clients import aws
 from expeditor.errors import ExpeditorError
 from expeditor.functions import FunctionCode
 from expeditor.releases import Package
@@ -160,6 +161,35 @@ def test_collecting_shows_first_and_deletes_only_when_told_to(terminal: Terminal
     assert "2 of 5 versions were deleted" in done.stderr
     assert done.stdout.splitlines()[1].split()[-4:] == ["one", "of", "the", "newest"]
     assert "0 of 3 versions can go" in terminal.run("function gc NAME --yes").stderr
+
+
+def test_nothing_is_deleted_without_an_entry_in_the_audit_log(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.publish(3)
+    (tmp_path / "home" / "functions.history.jsonl").symlink_to(tmp_path / "unmounted" / "log")
+
+    result = terminal.run("function gc NAME --keep 0 --yes")
+
+    assert isinstance(result.exception, OSError)
+    assert len(terminal("function versions NAME")) == 4
+
+
+def test_the_audit_log_tells_which_version_stayed_after_all(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.publish(2)
+    client = function_gc.aws("lambda")
+
+    def release(**_given: Any) -> None:
+        terminal.client.create_alias(FunctionName=terminal.name, Name="v1", FunctionVersion="2")
+        client.meta.events.unregister("before-call.lambda.DeleteFunction", release)
+
+    client.meta.events.register("before-call.lambda.DeleteFunction", release)
+    monkeypatch.setattr(function_gc, "aws", lambda service: client if service == "lambda" else aws(service))
+    terminal("function gc NAME --keep 0 --yes", "--reason", "tidy")
+
+    stayed, gone = sorted(terminal("audit list"), key=lambda row: row["changed"])
+    assert (stayed["changed"], gone["changed"], gone["reason"]) == ("", "deleted: - → 2, 1", "tidy")
+    assert stayed["reason"].startswith("not deleted: 2 (in use by now: ")
 
 
 def test_collecting_an_unknown_function_is_refused(terminal: Terminal) -> None:
