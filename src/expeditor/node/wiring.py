@@ -21,9 +21,12 @@ from expeditor.topics import (
 
 ERROR_BYTES_MAX = 4_096
 
+_NOT_THE_FUNCTIONS_FAULT = frozenset({"TooManyRequestsException", "ServiceException"})
+"""Codes of refusals before a function was reached: no worker is free, or no process can be started."""
+
 
 def function_deliverer(functions: Functions, region: Region) -> Deliver:
-    """Delivers a topic's messages to functions; a function that has no worker free is asked again later."""
+    """Delivers a topic's messages to functions; one that has no worker free, or can get none, is asked again later."""
 
     def deliver(subscription: Subscription, message: Message) -> "asyncio.Future[DeliveryResult]":
         answer: asyncio.Future[DeliveryResult] = asyncio.get_running_loop().create_future()
@@ -44,8 +47,8 @@ def _result(invoked: "asyncio.Future[Invocation]") -> DeliveryResult:
         return DeliveryResult(Outcome.DEFERRED, "the node is closing")
     error = invoked.exception()
     if error is not None:
-        is_busy = isinstance(error, ServiceError) and error.code == "TooManyRequestsException"
-        return DeliveryResult(Outcome.DEFERRED if is_busy else Outcome.FAILED, str(error))
+        passing = isinstance(error, ServiceError) and error.code in _NOT_THE_FUNCTIONS_FAULT
+        return DeliveryResult(Outcome.DEFERRED if passing else Outcome.FAILED, str(error))
     invocation = invoked.result()
     if invocation.function_error is None:
         return DeliveryResult(Outcome.DELIVERED)
