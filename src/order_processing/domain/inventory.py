@@ -20,6 +20,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         hold_id: the order's id, so that one order holds at most once.
+        quantity: units; once it is settled, those that were sold.
         expires_at: from then on a sweep may end the order that never came to settle it.
     """
 

@@ -220,7 +220,7 @@ def _of_units(order: Order, units: tuple[int, ...], left: int) -> int:
     gone = sorted(set(units) & _refunded_units(order))
     if gone:
         raise RefundRefusedError(order.order_id, f"unit {gone[0]} is refunded already")
-    unpaid = sorted(set(units) - _charged_units(order))
+    unpaid = sorted(set(units) - charged_units(order))
     if unpaid:
         raise RefundRefusedError(order.order_id, f"unit {unpaid[0]} was not delivered, and nothing was paid for it")
     used = sorted(set(units) & _used_units(order))
@@ -241,7 +241,7 @@ def _demand_left(order: Order, amount_minor: int, left: int) -> None:
         raise RefundRefusedError(order.order_id, f"a voucher was used; at most {most} can go back")
 
 
-def _charged_units(order: Order) -> set[int]:
+def charged_units(order: Order) -> set[int]:
     """Numbers of the units that money was taken for; a capture that names none was for all of them."""
     taken = [each for each in order.payments if each.purpose is Purpose.CAPTURE and each.outcome is Outcome.SUCCEEDED]
     every = tuple(range(1, order.quantity + 1))

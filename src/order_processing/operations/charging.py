@@ -41,9 +41,8 @@ from order_processing.operations.attempts import (
     send,
 )
 from order_processing.operations.breaking import demand_not_held
-from order_processing.operations.consequences import delivered
+from order_processing.operations.consequences import delivered, stock_sold
 from order_processing.operations.context import Change, Services, change, change_owned
-from order_processing.stores import SettleHold
 
 
 class PaymentMissingError(RefusedError):
@@ -264,6 +263,7 @@ def _finished(services: Services, order: Order, epoch: int) -> Order:
         taken = next(
             each for each in current.payments if each.purpose is Purpose.CAPTURE and each.outcome is Outcome.SUCCEEDED
         )
-        return Change(delivered(current, taken, services.clock.now()), (SettleHold(order.order_id),))
+        after = delivered(current, taken, services.clock.now())
+        return Change(after, (stock_sold(after),))
 
     return change_owned(services, order.order_id, epoch, step, known=order)

@@ -16,6 +16,7 @@ from order_processing.domain import (
     advanced,
     an_alert,
     attempt_of,
+    charged_units,
     completed,
     ended,
     is_news,
@@ -97,14 +98,22 @@ def _after_authorize(order: Order, attempt: PaymentAttempt, at: float) -> Change
 
 def stock_back(order: Order) -> Write:
     """What becomes of the units of an order that is given up; those that left the warehouse are not sold again."""
-    return SettleHold(order.order_id) if shipped_quantity(order) else ReleaseHold(order.order_id)
+    shipped = shipped_quantity(order)
+    return SettleHold(order.order_id, shipped) if shipped else ReleaseHold(order.order_id)
+
+
+def stock_sold(order: Order) -> Write:
+    """What becomes of the units of a delivered order; of a part delivered, the others go back on sale."""
+    is_partial = order.status is OrderStatus.PARTIALLY_FULFILLED
+    return SettleHold(order.order_id, len(charged_units(order)) if is_partial else None)
 
 
 def _after_capture(order: Order, attempt: PaymentAttempt, at: float) -> Change:
     if order.status not in _TAKES_MONEY:
         return Change(order)
     if attempt.outcome is Outcome.SUCCEEDED:
-        return Change(delivered(order, attempt, at), (SettleHold(order.order_id),))
+        after = delivered(order, attempt, at)
+        return Change(after, (stock_sold(after),))
     return Change(_in_status(order, _AFTER_CAPTURE.get(attempt.outcome, order.status), at))
 
 

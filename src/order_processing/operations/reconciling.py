@@ -25,6 +25,7 @@ from order_processing.domain import (
 from order_processing.errors import OrderProcessingError, TransientError
 from order_processing.gateways import Absent, ExecutionRegister, ProviderStatus, Succeeded, Unknown
 from order_processing.operations.breaking import PaymentHeldError, ask
+from order_processing.operations.consequences import stock_sold
 from order_processing.operations.context import Services, load
 from order_processing.operations.delivering import send_confirmation
 from order_processing.operations.handing import hand_to, record_act
@@ -37,7 +38,6 @@ from order_processing.stores import (
     PutVoucherCode,
     Record,
     ReleaseHold,
-    SettleHold,
 )
 
 REPORT = "reconciliation"
@@ -275,7 +275,7 @@ def _release(reconciler: Reconciler, order: Order, _: Act) -> None:
 
 
 def _settle(reconciler: Reconciler, order: Order, _: Act) -> None:
-    reconciler.services.store.commit((SettleHold(order.order_id),)).result()
+    reconciler.services.store.commit((stock_sold(order),)).result()
 
 
 def _register(reconciler: Reconciler, order: Order, _: Act) -> None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from order_processing.domain import DEAD, Hold, OrderStatus
+from order_processing.operations.consequences import stock_sold
 from order_processing.operations.context import Services
-from order_processing.stores import ConflictError, ExtendHold, ReleaseHold, SettleHold, Write
+from order_processing.stores import ConflictError, ExtendHold, ReleaseHold, Write
 
 SWEPT_MAX = 500
 
@@ -52,7 +53,7 @@ def _sweep_one(services: Services, hold: Hold, sweep: Sweep) -> None:
     elif order.status in DEAD:
         write, swept = ReleaseHold(hold.hold_id), sweep.released
     elif order.status in _DELIVERED:
-        write, swept = SettleHold(hold.hold_id), sweep.settled
+        write, swept = stock_sold(order), sweep.settled
     else:
         write = ExtendHold(hold.hold_id, services.clock.now() + services.policy.hold_seconds)
         swept = sweep.extended

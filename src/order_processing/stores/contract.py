@@ -125,9 +125,16 @@ class TakeStock(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class SettleHold(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Marks held units as sold; nothing happens if they are already; ConflictError if released or unknown."""
+    """Marks held units as sold and gives the others back to the stock, for good.
+
+    Nothing happens if they are already; ConflictError if released or unknown, or if fewer than *sold* are held.
+
+    Attributes:
+        sold: units; None: all that are held.
+    """
 
     hold_id: str
+    sold: int | None = None
 
 
 class ReleaseHold(msgspec.Struct, frozen=True, array_like=True, tag=True):

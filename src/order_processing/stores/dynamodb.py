@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from order_processing.clock import Clock
-from order_processing.domain import HoldState, SoldOutError
+from order_processing.domain import Hold, HoldState, SoldOutError
 from order_processing.errors import OrderProcessingError
 from order_processing.stores.contract import (
     CommitUnknownError,
@@ -132,13 +132,24 @@ class DynamoOrderStore(DynamoReads):
             raise ConflictError(type(write).__name__, write.hold_id)
         if hold.state is to:
             return [self._on_table(hold_is(write.hold_id, to))]
-        closed = self._on_table(close_hold(write.hold_id, to))
-        given_back = [self._on_table(add_stock(hold.unit_id, hold.quantity))] if to is HoldState.RELEASED else []
-        return [closed, *given_back]
+        sold = _sold(write, hold)
+        if not 0 <= sold <= hold.quantity:
+            raise ConflictError(type(write).__name__, write.hold_id)
+        kept = hold.quantity if to is HoldState.RELEASED else sold
+        closed = self._on_table(close_hold(write.hold_id, to, kept))
+        given_back = hold.quantity - sold
+        return [closed, self._on_table(add_stock(hold.unit_id, given_back))] if given_back else [closed]
 
     def _on_table(self, request: Item) -> Item:
         ((operation, parameters),) = request.items()
         return {operation: {**parameters, "TableName": self._table}}
+
+
+def _sold(write: SettleHold | ReleaseHold, hold: Hold) -> int:
+    """Units of *hold* that do not go back to the stock."""
+    if isinstance(write, ReleaseHold):
+        return 0
+    return hold.quantity if write.sold is None else write.sold
 
 
 def _key_of(write: Any) -> str:

@@ -109,15 +109,22 @@ def hold_is(hold_id: str, state: HoldState) -> Item:
     }
 
 
-def close_hold(hold_id: str, to: HoldState) -> Item:
-    """Closes an open hold and takes it out of the list of open ones."""
+def close_hold(hold_id: str, to: HoldState, quantity: int) -> Item:
+    """Closes an open hold with *quantity* units and takes it out of the list of open ones.
+
+    An open hold keeps its quantity, so what was planned for it is right for as long as the condition holds.
+    """
     return {
         "Update": {
             "Key": key(f"hold#{hold_id}"),
-            "UpdateExpression": "SET #state = :to REMOVE #group",
+            "UpdateExpression": "SET #state = :to, #quantity = :quantity REMOVE #group",
             "ConditionExpression": "#state = :held",
-            "ExpressionAttributeNames": {"#state": "state", "#group": "group"},
-            "ExpressionAttributeValues": {":held": {"S": HoldState.HELD.value}, ":to": {"S": to.value}},
+            "ExpressionAttributeNames": {"#state": "state", "#group": "group", "#quantity": "quantity"},
+            "ExpressionAttributeValues": {
+                ":held": {"S": HoldState.HELD.value},
+                ":to": {"S": to.value},
+                ":quantity": number(quantity),
+            },
         }
     }
 

@@ -122,13 +122,24 @@ def _take_stock(connection: apsw.Connection, row: TakeStock) -> None:
 
 
 def _settle_hold(connection: apsw.Connection, row: SettleHold) -> None:
-    _close_hold(connection, row, HoldState.SETTLED)
+    closed = _close_hold(connection, row, HoldState.SETTLED)
+    if not closed or row.sold is None:
+        return
+    held, unit_id = closed
+    if not 0 <= row.sold <= held:
+        raise ConflictError("SettleHold", row.hold_id)
+    connection.execute("UPDATE holds SET quantity = ? WHERE hold_id = ?", (row.sold, row.hold_id))
+    _add_stock(connection, held - row.sold, unit_id)
 
 
 def _release_hold(connection: apsw.Connection, row: ReleaseHold) -> None:
     given_back = _close_hold(connection, row, HoldState.RELEASED)
     if given_back:
-        connection.execute("UPDATE offers SET stock_left = stock_left + ? WHERE unit_id = ?", given_back)
+        _add_stock(connection, *given_back)
+
+
+def _add_stock(connection: apsw.Connection, quantity: int, unit_id: str) -> None:
+    connection.execute("UPDATE offers SET stock_left = stock_left + ? WHERE unit_id = ?", (quantity, unit_id))
 
 
 def _close_hold(connection: apsw.Connection, row: SettleHold | ReleaseHold, state: HoldState) -> Any:

@@ -129,6 +129,27 @@ def test_only_the_shipped_share_is_taken_when_the_rest_is_cancelled(world: World
     assert "The rest could not be delivered and was not charged" in text
 
 
+def test_units_that_were_not_delivered_go_back_on_sale_once(world: World) -> None:
+    order_id, epoch = packing(world)
+    ship(world, order_id, 1, "T-1", Rest.CANCELLED)
+
+    for _ in range(2):
+        capture_delivered(world.services, order_id, epoch)
+
+    hold = world.store.hold(order_id)
+    assert hold is not None
+    assert (hold.state, hold.quantity, world.stock()) == (HoldState.SETTLED, 1, 9)
+
+
+def test_units_that_never_left_go_back_on_sale_when_those_that_did_cannot_be_charged(world: World) -> None:
+    order_id, epoch = packing(world)
+    ship(world, order_id, 1, "T-1", Rest.CANCELLED)
+
+    release(world.services, order_id, epoch, OrderStatus.DECLINED, "the payment was declined")
+
+    assert world.stock() == 9
+
+
 def test_a_warehouse_that_has_nothing_ends_the_order_uncharged(world: World) -> None:
     order_id, epoch = packing(world)
 

@@ -162,6 +162,29 @@ def test_a_hold_settled_twice_is_sold_once_and_never_given_back(store: OrderStor
     assert stock_of(store) == 8
 
 
+def test_what_is_not_sold_of_a_hold_goes_back_once_and_for_good(store: OrderStore) -> None:
+    stocked(store).commit((TAKE,)).result()
+
+    store.commit((SettleHold("o-1", 1),)).result()
+    store.commit((SettleHold("o-1", 1),)).result()
+    with pytest.raises(ConflictError):
+        store.commit((ReleaseHold("o-1"),)).result()
+
+    hold = store.hold("o-1")
+    assert hold is not None
+    assert (stock_of(store), hold.quantity, hold.state) == (9, 1, HoldState.SETTLED)
+    assert store.holds_expired(9_999.0) == []
+
+
+def test_more_than_was_held_cannot_be_sold(store: OrderStore) -> None:
+    stocked(store).commit((TAKE,)).result()
+
+    with pytest.raises(ConflictError) as refused:
+        store.commit((SettleHold("o-1", 3),)).result()
+
+    assert (refused.value.write, refused.value.key, stock_of(store)) == ("SettleHold", "o-1", 8)
+
+
 def test_a_released_hold_cannot_be_sold(store: OrderStore) -> None:
     stocked(store).commit((TAKE,)).result()
     store.commit((ReleaseHold("o-1"),)).result()

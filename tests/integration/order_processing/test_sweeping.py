@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from order_processing.domain import HoldState, OrderStatus, changed
+from order_processing.domain import HoldState, OrderStatus, Outcome, PaymentAttempt, Purpose, changed
 from order_processing.legacy import batches
 from order_processing.legacy.batches import STALLED_SECONDS, confirm_missed
 from order_processing.operations import (
@@ -62,6 +62,27 @@ def test_a_dead_order_whose_units_were_kept_gives_them_back_once(world: World) -
     assert sweep_holds(world.services).released == []
 
     assert world.stock() == 10
+
+
+def test_of_a_part_delivered_only_that_is_sold(world: World) -> None:
+    order_id, epoch = world.claimed()
+    order = world.order(order_id)
+    taken = PaymentAttempt(
+        purpose=Purpose.CAPTURE,
+        key="capture",
+        amount_minor=1,
+        epoch=epoch,
+        at=0.0,
+        outcome=Outcome.SUCCEEDED,
+        units=(1,),
+    )
+    partial = changed(order, status=OrderStatus.PARTIALLY_FULFILLED, payments=(taken,), version=order.version + 1)
+    world.store.commit((PutOrder(partial, order.version),)).result(10)
+    world.clock.advance(world.services.policy.hold_seconds + 1)
+
+    assert sweep_holds(world.services).settled == [order_id]
+
+    assert world.stock() == 9
 
 
 def test_units_held_for_nobody_go_back_on_sale(world: World) -> None:
