@@ -21,8 +21,23 @@ PATIENCE_SECONDS = 0.05
 """So long patient work waits for a commit to join; then it gets one of its own."""
 
 
+_ADVICE: tuple[tuple[type[apsw.Error], str], ...] = (
+    (apsw.FullError, "free space on its disk, or set EXPEDITOR_HOME to a directory on another"),
+    (apsw.NotADBError, "restore it from a backup, or set EXPEDITOR_HOME to another directory"),
+    (apsw.CorruptError, "restore it from a backup, or set EXPEDITOR_HOME to another directory"),
+    (apsw.BusyError, "stop the other program that uses it"),
+    (apsw.Error, "see that it and its directory can be read and written, and that its disk is sound and has space"),
+)
+
+
 class StoreError(ExpeditorError):
     """The database cannot be used as it stands."""
+
+    @classmethod
+    def of(cls, path: Path, error: apsw.Error) -> "StoreError":
+        """SQLite's *error* with the file and what to do."""
+        advice = next(text for kind, text in _ADVICE if isinstance(error, kind))
+        return cls(f"{path} cannot be used ({error}); {advice}")
 
 
 class CommitUnknownError(ExpeditorError):
@@ -73,12 +88,18 @@ class Database:
             migrations: package that holds the numbered ``.sql`` files, such as ``expeditor.store.migrations``.
 
         Raises:
-            StoreError: a pragma did not take, or the file was written by a newer release.
+            StoreError: SQLite refuses the file, as on a full disk; a pragma did not take; or the file was written by
+                a newer release.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        writer = _connect(path)
-        _migrate(writer, path, migrations)
-        return cls(path, writer, _connect(path))
+        with contextlib.ExitStack() as opened:
+            writer = _connect(path)
+            opened.callback(writer.close, force=True)
+            with _sqlite_refuses(path):
+                _migrate(writer, path, migrations)
+            reader = _connect(path)
+            opened.pop_all()
+        return cls(path, writer, reader)
 
     def submit(self, run: Callable[[apsw.Connection], T], *, patient: bool = False) -> "asyncio.Future[T]":
         """Runs *run* in the next commit; the future gives its result once that is on disk.
@@ -185,13 +206,23 @@ def _all_of(queue: "SimpleQueue[T]") -> Iterator[T]:
             yield queue.get_nowait()
 
 
+@contextlib.contextmanager
+def _sqlite_refuses(path: Path) -> Iterator[None]:
+    """What SQLite raises becomes a sentence about *path*."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise StoreError.of(path, error) from error
+
+
 def _connect(path: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    _pragma(connection, path, "journal_mode", "wal")
-    _pragma(connection, path, "synchronous", 2)
-    _pragma(connection, path, "foreign_keys", 1)
-    return connection
+    with _sqlite_refuses(path):
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        _pragma(connection, path, "journal_mode", "wal")
+        _pragma(connection, path, "synchronous", 2)
+        _pragma(connection, path, "foreign_keys", 1)
+        return connection
 
 
 def _pragma(connection: apsw.Connection, path: Path, name: str, value: str | int) -> None:

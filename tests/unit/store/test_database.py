@@ -134,6 +134,25 @@ async def test_a_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
         Database.open(tmp_path / "t.db", MIGRATIONS)
 
 
+async def test_a_disk_that_is_full_at_the_start_is_named_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "too_large").mkdir()
+    (tmp_path / "too_large" / "0001_limit.sql").write_text("PRAGMA max_page_count = 2;")
+    (tmp_path / "too_large" / "0002_tables.sql").write_text("CREATE TABLE t (x); CREATE TABLE u (x);")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(StoreError, match=r"t\.db cannot be used \(.*disk is full\); free space .* EXPEDITOR_HOME"):
+        Database.open(tmp_path / "t.db", "too_large")
+
+
+async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.db").write_bytes(b"x" * 5_000)
+
+    with pytest.raises(StoreError, match=r"t\.db cannot be used \(file is not a database\); restore it"):
+        Database.open(tmp_path / "t.db", MIGRATIONS)
+
+
 async def test_nothing_can_be_submitted_after_close(tmp_path: Path) -> None:
     database = await opened(tmp_path / "t.db")
     await database.close()
