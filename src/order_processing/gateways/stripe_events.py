@@ -57,8 +57,9 @@ def verified_event(body: bytes, signature: str, secret: str, now: float) -> Prov
     from stripe import SignatureVerificationError, WebhookSignature
 
     try:
+        signature.encode("ascii")  # the SDK's comparison raises another error for any other text
         WebhookSignature.verify_header(body.decode(), signature, secret, tolerance=None)
-    except (SignatureVerificationError, UnicodeDecodeError) as error:
+    except (SignatureVerificationError, UnicodeError) as error:
         raise EventSignatureError("the signature is not one of this endpoint's secret; check the secret") from error
     if abs(now - _signed_at(signature)) > TOLERANCE_SECONDS:
         raise EventSignatureError(f"the signature is not from the last {TOLERANCE_SECONDS:g} s; check the clock")

@@ -207,7 +207,7 @@ def _demand_key(scope: Scope) -> None:
 
 def _demand_known(action: str, form: Form) -> None:
     amounts = {name: str(form[name]) for name in ("amount", "amount_to_capture") if name in form}
-    wrong = [name for name, text in amounts.items() if not text.isdigit() or not 1 <= int(text[:12]) <= AMOUNT_MAX]
+    wrong = [name for name, text in amounts.items() if not text.isdecimal() or not 1 <= int(text[:12]) <= AMOUNT_MAX]
     if wrong:
         raise StripeFaultError(400, "parameter_invalid_integer", "Invalid positive integer", param=wrong[0])
     unknown = sorted(form.keys() - _ALLOWED[action])

@@ -48,8 +48,9 @@ async def test_an_event_that_is_forged_or_kept_for_later_is_refused(shop: Shop) 
     forged = await shop.post("/webhooks/stripe", an_event("pi_1"), stripe_signature="t=1,v1=00")
     old = await send(shop, an_event("pi_1"), at=shop.clock.now() - 301)
     unsigned = await shop.post("/webhooks/stripe", an_event("pi_1"))
+    foreign = await shop.post("/webhooks/stripe", an_event("pi_1"), stripe_signature="t=²,v1=²,t=1")
 
-    assert [answer.status for answer in (forged, old, unsigned)] == [400, 400, 400]
+    assert [answer.status for answer in (forged, old, unsigned, foreign)] == [400, 400, 400, 400]
     assert shop.store.records("provider_events/pending") == []
 
 
