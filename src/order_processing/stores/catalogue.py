@@ -81,7 +81,7 @@ def _special() -> Iterator[Offer]:
     yield Offer(
         unit_id=FLASH_SALE_UNIT,
         title="Rooftop supper, ten seats",
-        merchant="Harbor & Vine, New York",
+        merchant="Harbor & Vine",
         city="New York",
         category=Category.DINING,
         kind=OfferKind.VOUCHER,
