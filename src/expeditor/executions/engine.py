@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from expeditor.asl import Execution, ExecutionAborted, ExecutionStatus, HistoryEvent, HistoryPage
+from expeditor.asl import Execution, HistoryEvent, HistoryPage
 from expeditor.errors import ServiceError
 from expeditor.executions import arns
 from expeditor.executions.addressing import Startable
+from expeditor.executions.ending import Ending
 from expeditor.executions.errors import (
     EngineClosedError,
-    ExecutionUnavailableError,
     InvalidExecutionInputError,
 )
 from expeditor.executions.inputs import check_json
@@ -20,7 +20,7 @@ from expeditor.executions.map_runs import MapRuns
 from expeditor.executions.parts import Parts
 from expeditor.executions.rebuilding import Progress, Rebuilding
 from expeditor.executions.records import ExecutionDescription, ExecutionFilter, ExecutionPage, Records
-from expeditor.executions.recovery import closed_from, new_context
+from expeditor.executions.recovery import new_context
 from expeditor.executions.redriving import Redriving
 from expeditor.executions.registry import Registry
 from expeditor.executions.runner import Subscriber
@@ -72,6 +72,7 @@ class Engine:
         self._tokens = TaskTokens(parts, self._registry, self._runner)
         self._records = Records(parts.database, self.machines, parts.clock)
         self.map_runs = MapRuns(parts, self._registry, self._records, self._runner)
+        self._ending = Ending(parts, self._registry, self._records, self._runner)
         self._redriving = Redriving(parts, self._registry, self._records, rebuilding)
         self._last_id = executions.last_id(parts.database.reader)
         self._loop = asyncio.get_running_loop()
@@ -136,14 +137,15 @@ class Engine:
         Raises (through the future):
             ExecutionDoesNotExistError, ExecutionUnavailableError, InvalidArnError.
         """
-        waiter: asyncio.Future[float] = self._loop.create_future()
-        running = self._registry.by_arn.get(arn)
-        if running is None:
-            self._answer_from_disk(arn, waiter, lambda closed: closed.stopped_at)
-        else:
-            at, seed = self._parts.clock.now(), self._parts.ids.seed()
-            self._runner.post(running, ExecutionAborted(at, seed, error, cause), waiter)
-        return waiter
+        return self._ending.stop(arn, error, cause)
+
+    def stop_child(self, arn: str) -> "asyncio.Future[float]":
+        """Aborts an execution whose parent waits for it no more, and answers when it stopped; tries until it has.
+
+        Raises (through the future):
+            ExecutionDoesNotExistError, InvalidArnError.
+        """
+        return self._ending.stop_child(arn)
 
     def redrive_execution(self, arn: str, client_token: str | None = None) -> "asyncio.Future[float]":
         """Lets an execution that ended badly go on from where it failed, and answers when it began to.
@@ -162,13 +164,7 @@ class Engine:
         Raises (through the future):
             EngineClosedError, ExecutionDoesNotExistError, InvalidArnError.
         """
-        waiter: asyncio.Future[ClosedExecution] = self._loop.create_future()
-        running = self._registry.by_arn.get(arn)
-        if running is not None:
-            self._registry.wait(running.id, waiter)
-        else:
-            self._answer_from_disk(arn, waiter, lambda closed: closed, is_patient=True)
-        return waiter
+        return self._ending.wait(arn)
 
     def describe_execution(self, arn: str) -> ExecutionDescription:
         """One execution. Raises ExecutionDoesNotExistError, InvalidArnError."""
@@ -267,23 +263,3 @@ class Engine:
         return Running(
             row.id, context.execution_arn, startable.machine, execution, row=row, is_inserted=False, starting=[waiter]
         )
-
-    def _answer_from_disk(
-        self, arn: str, waiter: Waiter, answer: Callable[[ClosedExecution], object], *, is_patient: bool = False
-    ) -> None:
-        """Answers about an execution that is not in memory: it has ended, or is about to be rebuilt.
-
-        Args:
-            is_patient: whether *waiter* would rather wait for the end than be refused.
-        """
-        try:
-            row = self._records.row(arn)
-        except ServiceError as error:
-            waiter.set_exception(error)
-            return
-        if row.status != ExecutionStatus.RUNNING:
-            waiter.set_result(answer(closed_from(row)))
-        elif is_patient:
-            self._registry.wait(row.id, waiter)
-        else:
-            waiter.set_exception(ExecutionUnavailableError(arn))

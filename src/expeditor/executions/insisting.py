@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from expeditor.executions.errors import ExecutionUnavailableError
 from expeditor.executions.running import Waiter, answer, refuse
 from expeditor.store import CommitUnknownError
 
@@ -13,7 +14,11 @@ Ask = Callable[[Waiter], None]
 
 
 def insist(ask: Ask, call_later: Callable[[float, Callable[[], None]], None]) -> Waiter:
-    """The answer of *ask*; after a commit with an unknown outcome it asks again, and finds what the first try left."""
+    """The answer of *ask*.
+
+    After a commit with an unknown outcome, and while the execution is rebuilt after one, it asks again, and finds what
+    the first try left.
+    """
     waiter: Waiter = asyncio.get_running_loop().create_future()
 
     def ask_once() -> None:
@@ -25,7 +30,7 @@ def insist(ask: Ask, call_later: Callable[[float, Callable[[], None]], None]) ->
         error = tried.exception()
         if error is None:
             answer(waiter, tried.result())
-        elif isinstance(error, CommitUnknownError) and not waiter.done():
+        elif isinstance(error, CommitUnknownError | ExecutionUnavailableError) and not waiter.done():
             call_later(AGAIN_SECONDS, ask_once)
         else:
             refuse(waiter, error)

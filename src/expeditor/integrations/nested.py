@@ -82,8 +82,8 @@ class Executions(Protocol):
         """Starts an execution."""
         ...
 
-    def stop_execution(self, arn: str, error: str | None, cause: str | None) -> "asyncio.Future[float]":
-        """Stops an execution."""
+    def stop_child(self, arn: str) -> "asyncio.Future[float]":
+        """Stops an execution whose parent waits for it no more; tries until that is known."""
         ...
 
     def wait_closed(self, arn: str) -> "asyncio.Future[ClosedExecution]":
@@ -153,7 +153,7 @@ class NestedExecutions:
         """Stops the child; one that is still being started, as soon as it has begun."""
         child.is_unwanted = True
         if child.arn is not None:
-            stopped = self._executions.stop_execution(child.arn, None, "The task of the parent execution was cancelled")
+            stopped = self._executions.stop_child(child.arn)
             # An execution that has already ended is as good as stopped, and nobody waits for the answer.
             stopped.add_done_callback(lambda future: None if future.cancelled() else future.exception())
 

@@ -8,7 +8,7 @@ import pytest
 from expeditor.errors import ServiceError
 from expeditor.executions import ExecutionFilter, StartRequest
 from expeditor.integrations import Cancel, Failed, Integrations, Report, Succeeded, TaskRequest
-from expeditor.store import executions
+from expeditor.store import CommitUnknownError, executions
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +59,12 @@ async def the_child(world) -> str:
     await world.until(lambda: bool(world.tasks.open))
     [child] = world.engine.list_executions(ExecutionFilter(arn)).executions
     return child.arn
+
+
+async def ended(world, arn: str):
+    """The execution, once it has ended."""
+    await world.until(lambda: world.engine.describe_execution(arn).status != "RUNNING")
+    return world.engine.describe_execution(arn)
 
 
 async def test_plain_start_ends_when_the_child_has_begun(nested) -> None:
@@ -116,6 +122,38 @@ async def test_parent_that_is_stopped_while_its_child_begins_stops_it(nested) ->
     await nested.engine.stop_execution(started.arn, None, None)
 
     assert (await nested.engine.wait_closed(await the_child(nested))).status == "ABORTED"
+
+
+@pytest.mark.parametrize("how", ["unknown", "unknown_written"])
+async def test_child_that_is_being_rebuilt_is_stopped_once_it_is_back(nested, how, caplog) -> None:
+    started = await nested.start(await parent(nested, ".sync:2"))
+    child = await the_child(nested)
+    await nested.until(lambda: bool(executions.journal(nested.database.reader, 1)))
+    nested.database.fail_at, nested.database.how = nested.database.commits + 1, how
+    unheard = nested.engine.stop_execution(child, None, None)
+    with pytest.raises(CommitUnknownError):
+        await unheard
+
+    await nested.engine.stop_execution(started.arn, None, None)
+    await nested.elapse(0)
+    await nested.elapse(1)
+
+    assert nested.engine.describe_execution(started.arn).status == "ABORTED"
+    assert (await ended(nested, child)).status == "ABORTED"
+
+
+async def test_stop_of_a_child_with_an_unknown_outcome_is_asked_for_again(nested, caplog) -> None:
+    started = await nested.start(await parent(nested, ".sync:2"))
+    child = await the_child(nested)
+    await nested.until(lambda: bool(executions.journal(nested.database.reader, 1)))
+    nested.database.fail_at, nested.database.how = nested.database.commits + 2, "unknown"
+
+    await nested.engine.stop_execution(started.arn, None, None)
+    await nested.until(lambda: "a commit failed" in caplog.text)
+    await nested.elapse(0)
+    await nested.elapse(1)
+
+    assert (await ended(nested, child)).status == "ABORTED"
 
 
 async def test_failed_commit_of_the_parent_leaves_its_child_alone(nested, caplog) -> None:
