@@ -71,7 +71,7 @@ class Database:
     def __init__(self, path: Path, writer: apsw.Connection, reader: apsw.Connection) -> None:
         self.path = path
         self.reader = reader
-        self._writer = writer
+        self._writer: apsw.Connection | None = writer
         self._loop = asyncio.get_running_loop()
         self._arrived: SimpleQueue[_Work[Any] | None] = SimpleQueue()
         self._patient: SimpleQueue[_Work[Any]] = SimpleQueue()
@@ -130,7 +130,8 @@ class Database:
         self._lose_patience()
         await self._loop.run_in_executor(None, self._thread.join)
         self.reader.close()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def _lose_patience(self) -> None:
         """Wakes the writer, which takes the patient work then, and sees that it is to end."""
@@ -165,7 +166,10 @@ class Database:
 
     def _try_commit(self, batch: list[_Work[Any]]) -> tuple[_Work[Any] | None, BaseException] | None:
         """None when all of *batch* is on disk, else the piece that failed (None: the commit itself) and why."""
-        connection = self._writer
+        try:
+            connection = self._writer = self._writer or _connect(self.path)
+        except StoreError as error:
+            return None, CommitUnknownError(self.path, str(error))
         at: _Work[Any] | None = None
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -174,16 +178,15 @@ class Database:
             at = None
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - the edge of the writer thread: whatever was raised goes to its waiter
-            if not connection.in_transaction:
-                return at, (error if at is not None else self._after_unknown(error))
-            connection.execute("ROLLBACK")
-            return at, (error if at is not None else self._after_unknown(error))
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            return at, (error if at is not None else self._after_unknown(connection, error))
         return None
 
-    def _after_unknown(self, error: Exception) -> CommitUnknownError:
-        """Drops the connection whose commit raised, as it may disagree with the file."""
-        self._writer.close(True)
-        self._writer = _connect(self.path)
+    def _after_unknown(self, connection: apsw.Connection, error: Exception) -> CommitUnknownError:
+        """Drops the connection whose commit raised, as it may disagree with the file; the next commit opens another."""
+        connection.close(True)
+        self._writer = None
         return CommitUnknownError(self.path, str(error))
 
     def _report(self, done: list[_Work[Any]], failures: list[tuple[_Work[Any], BaseException]]) -> None:

@@ -153,6 +153,29 @@ async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         Database.open(tmp_path / "t.db", MIGRATIONS)
 
 
+async def test_a_file_that_cannot_be_opened_again_after_a_commit_raised_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await opened(tmp_path / "t.db")
+
+    def break_the_disk(connection: apsw.Connection) -> None:
+        connection.set_commit_hook(lambda: True)
+        monkeypatch.setattr(database_module.apsw, "Connection", refuse)
+
+    def refuse(path: str) -> apsw.Connection:
+        raise apsw.CantOpenError(path)
+
+    with pytest.raises(CommitUnknownError):
+        await database.submit(break_the_disk)
+    with pytest.raises(CommitUnknownError, match=r"t\.db cannot be used"):
+        await database.submit(insert(1))
+    monkeypatch.undo()
+
+    assert await database.submit(insert(2)) == 2
+    assert values(database) == [2]
+    await database.close()
+
+
 async def test_nothing_can_be_submitted_after_close(tmp_path: Path) -> None:
     database = await opened(tmp_path / "t.db")
     await database.close()
