@@ -43,7 +43,7 @@ def create(
 ) -> None:
     """Place an order.
 
-    \\b
+    \b
     Example:
       expeditor order create --quantity 2 --wait 5
     """
