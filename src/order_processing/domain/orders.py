@@ -246,8 +246,16 @@ def noted(order: Order, entry: TimelineEntry) -> Order:
     )
 
 
+class _Head(msgspec.Struct, frozen=True):
+    """What a document of any schema has."""
+
+    schema: int
+    order_id: str
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Order)
+_head_decoder = msgspec.json.Decoder(_Head)
 
 
 def encode_order(order: Order) -> bytes:
@@ -261,7 +269,15 @@ def decode_order(document: bytes) -> Order:
     Raises:
         OrderSchemaError: a newer release wrote it.
     """
-    order = _decoder.decode(document)
+    try:
+        order = _decoder.decode(document)
+    except msgspec.ValidationError:
+        _demand_known_schema(_head_decoder.decode(document))  # a newer one may have another shape, too
+        raise
+    _demand_known_schema(order)
+    return order
+
+
+def _demand_known_schema(order: "Order | _Head") -> None:
     if order.schema > SCHEMA:
         raise OrderSchemaError(order.order_id, order.schema)
-    return order

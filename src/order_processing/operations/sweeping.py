@@ -1,14 +1,17 @@
 """Stock holds that have outlived their term: what becomes of one depends on what became of its order."""
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from order_processing.domain import DEAD, Hold, OrderStatus
+from order_processing.domain import DEAD, Hold, OrderSchemaError, OrderStatus
 from order_processing.operations.consequences import stock_sold
 from order_processing.operations.context import Services
 from order_processing.stores import ConflictError, ExtendHold, ReleaseHold, Write
 
 SWEPT_MAX = 500
+
+_log = logging.getLogger(__name__)
 
 _DELIVERED = frozenset({OrderStatus.COMPLETED, OrderStatus.PARTIALLY_FULFILLED})
 
@@ -41,7 +44,10 @@ def sweep_holds(services: Services, limit: int = SWEPT_MAX) -> Sweep:
     """
     sweep = Sweep()
     for hold in services.store.holds_expired(services.clock.now(), limit):
-        _sweep_one(services, hold, sweep)
+        try:
+            _sweep_one(services, hold, sweep)
+        except OrderSchemaError as error:
+            _log.warning("its hold is left alone: %s", error)
     return sweep
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from order_processing.domain import AuditEntry, Hold, HoldState, Offer, Order, decode_order
 from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter, Record, StoreUnavailableError
 from order_processing.stores.dynamodb_items import INDEX, Item, key, number, record_id
-from order_processing.stores.reads import groups_of, merged
+from order_processing.stores.reads import ReadableOrders, groups_of, merged
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -29,6 +29,7 @@ class DynamoReads:
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
+        self._readable = ReadableOrders()
 
     def order(self, order_id: str) -> Order | None:
         """The order as last committed."""
@@ -40,10 +41,17 @@ class DynamoReads:
         assert 1 <= wanted.limit <= 1000
         groups = []
         for status, pipeline in groups_of(wanted):
-            group = f"order#{status.value}#{pipeline.value}"
-            items = self._list(group, wanted.limit, wanted, newest_first=wanted.newest_first)
-            groups.append([decode_order(item["document"]["B"]) for item in items])
+            documents = self._documents(f"order#{status.value}#{pipeline.value}", wanted)
+            groups.append(self._readable.of(documents, wanted.limit))
         return merged(groups, wanted)
+
+    def _documents(self, group: str, wanted: OrderFilter) -> Iterator[bytes]:
+        """Documents of one group, page by page as far as they are asked for; the filter's limit is that of a page."""
+        if not _is_window(wanted):
+            return
+        query = {**_query(group, wanted), "ScanIndexForward": not wanted.newest_first, "Limit": wanted.limit}
+        for page in self._pages(query, None):
+            yield from (item["document"]["B"] for item in page["Items"])
 
     def offer(self, unit_id: str) -> Offer | None:
         """The offer with its stock as last committed."""

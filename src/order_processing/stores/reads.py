@@ -1,6 +1,7 @@
 """The reading half of the contract over ``orders.db``, the same for the writer's process and all others."""
 
 import heapq
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -8,9 +9,21 @@ from typing import Any
 
 import msgspec
 
-from order_processing.domain import AuditEntry, Hold, HoldState, Offer, Order, OrderStatus, Pipeline, decode_order
+from order_processing.domain import (
+    AuditEntry,
+    Hold,
+    HoldState,
+    Offer,
+    Order,
+    OrderSchemaError,
+    OrderStatus,
+    Pipeline,
+    decode_order,
+)
 from order_processing.stores.connections import Readers
 from order_processing.stores.contract import IdempotencyRecord, Notification, OrderFilter, Record
+
+_log = logging.getLogger(__name__)
 
 _offer_decoder = msgspec.json.Decoder(Offer)
 _audit_decoder = msgspec.json.Decoder(AuditEntry)
@@ -29,12 +42,33 @@ def merged(groups: Iterable[list[Order]], wanted: OrderFilter) -> list[Order]:
     return list(islice(heapq.merge(*groups, key=lambda order: order.updated_at, reverse=newest), wanted.limit))
 
 
+class ReadableOrders:
+    """Leaves orders of a newer release out of lists: whoever works through one goes on with those that it can read."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def of(self, documents: Iterable[bytes], limit: int) -> list[Order]:
+        """The first *limit* orders of *documents* that this release can read; the others are logged once each."""
+        return list(islice((order for order in map(self._read, documents) if order is not None), limit))
+
+    def _read(self, document: bytes) -> Order | None:
+        try:
+            return decode_order(document)
+        except OrderSchemaError as error:
+            if error.order_id not in self._told:
+                self._told.add(error.order_id)
+                _log.warning("left out of lists: %s", error)
+            return None
+
+
 class SqliteReads:
     """Reads of ``OrderStore``, each a query on the calling thread's own connection."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._readers = Readers(path)
+        self._readable = ReadableOrders()
 
     def order(self, order_id: str) -> Order | None:
         """The order as last committed."""
@@ -50,12 +84,16 @@ class SqliteReads:
         before = float("inf") if wanted.updated_before is None else wanted.updated_before
         since = float("-inf") if wanted.updated_since is None else wanted.updated_since
         direction = "DESC" if wanted.newest_first else "ASC"
-        rows = self._all(
+        # Without LIMIT, as those that are left out do not count; rows are read as far as they are asked for.
+        rows = self._readers.get().execute(
             "SELECT document FROM orders WHERE status = ? AND pipeline = ? AND updated_at < ? AND updated_at >= ?"
-            f" ORDER BY updated_at {direction} LIMIT ?",
-            (status.value, pipeline.value, before, since, wanted.limit),
+            f" ORDER BY updated_at {direction}",
+            (status.value, pipeline.value, before, since),
         )
-        return [decode_order(document) for (document,) in rows]
+        try:
+            return self._readable.of((document for (document,) in rows), wanted.limit)
+        finally:
+            rows.close()  # rows that are left unread would keep the log from being reset
 
     def offer(self, unit_id: str) -> Offer | None:
         """The offer with its stock as last committed."""

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from order_processing.domain import AuditEntry, HoldState, OrderStatus, Pipeline, SoldOutError
+from order_processing.domain import AuditEntry, HoldState, OrderSchemaError, OrderStatus, Pipeline, SoldOutError
+from order_processing.domain.orders import SCHEMA
 from order_processing.stores import (
     AddRecord,
     ConflictError,
@@ -130,6 +131,21 @@ def test_stock_of_an_unknown_offer_is_a_conflict(store: OrderStore) -> None:
         store.commit((TAKE,)).result()
 
     assert (refused.value.write, refused.value.key) == ("TakeStock", "spa")
+
+
+def test_lists_leave_out_orders_of_a_newer_release_and_say_so_once(
+    store: OrderStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = [an_order(order_id=f"o-{number}", schema=SCHEMA + 1, updated_at=float(number)) for number in range(3)]
+    for order in (*newer, an_order(order_id="o-8", updated_at=8.0), an_order(order_id="o-9", updated_at=9.0)):
+        store.commit((PutOrder(order, None),)).result()
+
+    for _ in range(2):
+        assert [order.order_id for order in store.orders(OrderFilter(limit=2))] == ["o-8", "o-9"]
+
+    assert [record.getMessage().split()[5] for record in caplog.records] == ["o-0", "o-1", "o-2"]
+    with pytest.raises(OrderSchemaError, match="order o-0 has schema"):
+        store.order("o-0")
 
 
 def test_one_order_holds_once(store: OrderStore) -> None:

@@ -85,6 +85,22 @@ def test_of_a_part_delivered_only_that_is_sold(world: World) -> None:
     assert world.stock() == 9
 
 
+def test_an_order_of_a_newer_release_keeps_no_other_from_being_swept(world: World) -> None:
+    order_id, _ = world.claimed()
+    order = world.order(order_id)
+    newer = changed(order, schema=order.schema + 1, version=order.version + 1)
+    world.store.commit((PutOrder(newer, order.version),)).result(10)
+    world.clock.advance(world.services.policy.hold_seconds + 1)
+    world.store.commit((TakeStock("spa", "o-never", 3, world.clock.now() - 0.5),)).result(10)
+
+    assert sweep_holds(world.services).as_json() == {
+        "released": [],
+        "settled": [],
+        "extended": 0,
+        "orphaned": ["o-never"],
+    }
+
+
 def test_units_held_for_nobody_go_back_on_sale(world: World) -> None:
     world.store.commit((TakeStock("spa", "o-never", 3, world.clock.now() - 1),)).result(10)
 

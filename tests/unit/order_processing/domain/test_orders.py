@@ -77,3 +77,8 @@ def test_fields_of_a_later_release_do_not_matter() -> None:
 def test_a_document_of_a_later_schema_is_refused() -> None:
     with pytest.raises(OrderSchemaError):
         decode_order(encode_order(an_order(schema=2)))
+
+
+def test_a_document_of_a_later_schema_is_named_also_when_it_has_another_shape() -> None:
+    with pytest.raises(OrderSchemaError, match="order o-1 has schema 2"):
+        decode_order(b'{"schema": 2, "order_id": "o-1", "status": "teleported"}')
