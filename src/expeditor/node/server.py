@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from expeditor.api import is_aws_request
+from expeditor.node.http import BoundedHttpProtocol
 from expeditor.settings import HOST, SettingsError
 
 BACKLOG = 1_024
@@ -53,7 +54,7 @@ class Server:
         config = uvicorn.Config(
             application,
             loop="none",
-            http="httptools",
+            http=BoundedHttpProtocol,
             ws="none",
             lifespan="off",
             log_level="warning",
