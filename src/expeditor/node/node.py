@@ -19,6 +19,7 @@ from expeditor.ids import SystemIds
 from expeditor.integrations import ExecutionLogs, Integrations, Outside
 from expeditor.node.application import Application, read_application
 from expeditor.node.deployment import deploy_functions, deploy_machines, deploy_topics
+from expeditor.node.descriptors import raise_descriptor_limit
 from expeditor.node.memory import calm_collector
 from expeditor.node.parameters import node_parameters
 from expeditor.node.schedules import Schedule, Schedules
@@ -102,6 +103,7 @@ async def run_node(template_path: Path, setup: Setup) -> None:
     Raises:
         ExpeditorError: the template, a setting or the data cannot be used; nothing stays running.
     """
+    raise_descriptor_limit()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
