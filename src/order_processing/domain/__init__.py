@@ -112,6 +112,7 @@ from order_processing.domain.ownership import (
     StaleOwnerError,
 )
 from order_processing.domain.payments import (
+    NOT_ASKED_FOR,
     PROVIDER,
     UNDO,
     Ledger,
@@ -203,6 +204,7 @@ __all__ = [
     "CLAIM_SECONDS",
     "DEAD",
     "EXPONENTS",
+    "NOT_ASKED_FOR",
     "OWNERS",
     "PATIENCE_SECONDS",
     "PROVIDER",

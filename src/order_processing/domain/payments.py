@@ -65,6 +65,9 @@ UNDO = "undo"
 PROVIDER = "provider"
 """``request`` of a refund that was made at the provider, past this system."""
 
+NOT_ASKED_FOR = frozenset({UNDO, PROVIDER})
+"""No caller's key may be one of these."""
+
 Ledger = tuple[PaymentAttempt, ...]
 
 

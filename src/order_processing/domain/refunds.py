@@ -6,6 +6,7 @@ from order_processing.domain.lifecycle import changed
 from order_processing.domain.money import Money, allocate
 from order_processing.domain.orders import DEAD, TRANSITIONS, Order, OrderStatus, TimelineEntry, moved, noted
 from order_processing.domain.payments import (
+    NOT_ASKED_FOR,
     PROVIDER,
     UNDO,
     Ledger,
@@ -198,7 +199,7 @@ def refunded_at_provider(
 def _granted_minor(order: Order, request: RefundRequest) -> int:
     """Minor units to pay back for *request*."""
     assert request.amount_minor is None or not request.units
-    if request.key in (UNDO, PROVIDER):
+    if request.key in NOT_ASKED_FOR:
         raise RefundRefusedError(order.order_id, f"the key {request.key!r} means a refund that nobody asked for")
     if order.status not in _DELIVERED and order.status not in DEAD:
         raise RefundRefusedError(order.order_id, f"it is {order.status.value}; cancel it instead")

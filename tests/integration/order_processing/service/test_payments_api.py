@@ -63,6 +63,16 @@ async def test_the_same_refund_twice_is_one_and_another_body_is_refused(shop: Sh
     assert provider(shop).asked.count("refund") == 1
 
 
+@pytest.mark.parametrize("key", ["undo", "provider"])
+async def test_a_key_that_means_a_refund_nobody_asked_for_is_refused(shop: Shop, key: str) -> None:
+    order_id = await completed(shop)
+
+    answer = await refund(shop, order_id, key)
+
+    assert (answer.status, answer.json["field"]) == (422, "Idempotency-Key")
+    assert captured_net_minor(order_of(shop, order_id).payments) == 2_500
+
+
 async def test_units_are_refunded_with_their_share(shop: Shop) -> None:
     order_id = await completed(shop, quantity=3)
 
