@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from order_processing.gateways import RemoteOperation, remote_operations
-from order_processing.operations import Event, TaskInputError, answer, owned, perform, shared_services
+from order_processing.operations import TASKS, Event, TaskInputError, answer, owned, perform, shared_services
 
 __all__ = ["Event", "TaskInputError", "answer", "owned", "take"]
 
@@ -17,6 +17,7 @@ def take(name: str, event: Event) -> dict[str, Any]:
     Raises:
         TaskInputError: the event names no order or no epoch.
     """
+    assert name in TASKS
     owned(event)
     remote = _remote().get(name)
     return perform(shared_services(), name, event) if remote is None else remote.perform(event)
@@ -25,4 +26,4 @@ def take(name: str, event: Event) -> dict[str, Any]:
 @cache
 def _remote() -> Mapping[str, RemoteOperation]:
     """Read once per worker: its environment is part of the function's version."""
-    return remote_operations(os.environ)
+    return remote_operations(os.environ, TASKS)

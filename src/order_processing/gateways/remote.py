@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -101,19 +101,26 @@ class RemoteOperation:
         return RemoteUnavailableError(self._name, self._url, detail)
 
 
-def remote_operations(environment: Mapping[str, str]) -> Mapping[str, RemoteOperation]:
+def remote_operations(environment: Mapping[str, str], steps: Collection[str]) -> Mapping[str, RemoteOperation]:
     """The steps that ``REMOTE_OPERATIONS`` sends elsewhere: ``fraud-scan=https://host/path,...``.
 
     ``REMOTE_OPERATIONS_TOKEN_FILE`` holds the token for all of them, ``REMOTE_OPERATIONS_TIMEOUT_SECONDS`` bounds a
     call.
 
+    Args:
+        steps: names of those that may be sent.
+
     Raises:
-        RemoteSettingsError: an entry is no such pair, or its address is not allowed.
+        RemoteSettingsError: an entry is no such pair, names no step, or its address is not allowed.
     """
     text = environment.get("REMOTE_OPERATIONS", "")
     entries = [entry.strip().partition("=") for entry in text.split(",") if entry.strip()]
     if any(not name or not url for name, _, url in entries):
         raise RemoteSettingsError("REMOTE_OPERATIONS is a list of name=https://host/path, separated by commas")
+    unknown = [name for name, _, _ in entries if name not in steps]
+    if unknown:
+        known = ", ".join(sorted(steps))
+        raise RemoteSettingsError(f"REMOTE_OPERATIONS names {unknown[0]!r}, which is no step; there are {known}")
     path = environment.get("REMOTE_OPERATIONS_TOKEN_FILE")
     token = Path(path).read_text().strip() if path and entries else ""
     seconds = float(environment.get("REMOTE_OPERATIONS_TIMEOUT_SECONDS") or TIMEOUT_SECONDS)

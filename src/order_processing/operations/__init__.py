@@ -86,6 +86,7 @@ from order_processing.operations.shipping import (
 )
 from order_processing.operations.steps import (
     STEPS,
+    TASKS,
     Event,
     TaskInputError,
     UnknownOperationError,
@@ -97,6 +98,7 @@ from order_processing.operations.sweeping import Sweep, sweep_holds
 
 __all__ = [
     "STEPS",
+    "TASKS",
     "UNSETTLED",
     "Claim",
     "ContendedError",

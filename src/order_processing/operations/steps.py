@@ -182,3 +182,20 @@ STEPS: Mapping[str, Callable[[Services, Event], Answer]] = {
     "quarantine-order": _quarantine,
 }
 """Steps by name; each may be taken any number of times and has its effect once, under the epoch its event names."""
+
+TASKS = frozenset(
+    {
+        "start-order-processing",
+        "fraud-scan",
+        "authorize-payments",
+        "issue-vouchers",
+        "reserve-shipment",
+        "request-shipment",
+        "close-shipment",
+        "capture-payments",
+        "send-confirmation",
+        "release-order",
+        "hand-over-order",
+    }
+)
+"""The steps that functions take, and that another system may take in their place."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import uvloop
 
 from order_processing.errors import OrderProcessingError
-from order_processing.operations import make_secret, open_services
+from order_processing.gateways import remote_operations
+from order_processing.operations import TASKS, make_secret, open_services
 from order_processing.service.process import run
 from order_processing.service.settings import Settings
 from order_processing.service.sns import SnsPublisher
@@ -25,6 +26,7 @@ def main(environment: Mapping[str, str]) -> None:
     """
     end_with_parent()
     settings = Settings.of(environment)
+    remote_operations(environment, TASKS)  # of use to the functions alone, but nobody reads what those say at start
     make_secret(settings.voucher_key_file)
     make_secret(settings.operator_token_file)
     store = SqliteOrderStore(settings.orders_db)

@@ -18,7 +18,7 @@ from order_processing.gateways import (
     RemoteUnavailableError,
     remote_operations,
 )
-from order_processing.operations import claim, take_over
+from order_processing.operations import TASKS, claim, take_over
 
 from .asking import Answer
 from .conftest import Shop
@@ -223,4 +223,9 @@ def test_a_monolith_that_is_away_may_be_asked_again() -> None:
 )
 def test_only_https_or_this_machine_is_allowed(entries: str) -> None:
     with pytest.raises(RemoteSettingsError):
-        remote_operations({"REMOTE_OPERATIONS": entries})
+        remote_operations({"REMOTE_OPERATIONS": entries}, TASKS)
+
+
+def test_a_step_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(RemoteSettingsError, match=r"names 'fraud-scam', which is no step; there are .*, fraud-scan, "):
+        remote_operations({"REMOTE_OPERATIONS": "fraud-scam=https://a.example/"}, TASKS)

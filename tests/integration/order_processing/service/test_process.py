@@ -154,6 +154,26 @@ def test_missing_settings_are_all_named() -> None:
         assert name in ended.stderr
 
 
+def test_a_step_that_nobody_takes_elsewhere_is_refused_at_start(tmp_path: Path) -> None:
+    files = {name: str(tmp_path / name) for name in ("ORDERS_DB", "ORDERS_SOCKET", "VOUCHER_KEY_FILE")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "order_processing.service"],
+        env={
+            "PATH": os.environ["PATH"],
+            "ORDER_NOTIFICATIONS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:orders",
+            "REMOTE_OPERATIONS": "fraud-scam=https://a.example/",
+            **files,
+        },
+        capture_output=True,
+        text=True,
+        timeout=END_SECONDS_MAX,
+    )
+
+    assert ended.returncode == 1
+    assert "cannot start: REMOTE_OPERATIONS names 'fraud-scam', which is no step; there are " in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("request_head", "status"),
     [
