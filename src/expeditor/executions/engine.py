@@ -64,7 +64,7 @@ class Engine:
         self.trials = Trials(parts.integrations, parts.clock)
         self._parts = parts
         self._registry = Registry()
-        rebuilding = Rebuilding(parts, self._registry, self.machines)
+        rebuilding = Rebuilding(parts, self._registry, self.machines, self.stop_child)
         self._rebuilding = rebuilding
         self._runner = rebuilding.runner
         self._names = rebuilding.names

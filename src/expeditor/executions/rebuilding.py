@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable, Sequence
 
 from expeditor.asl import CloseExecution, ExecutionStatus
+from expeditor.executions.arns import execution_arn
 from expeditor.executions.errors import ExecutionDoesNotExistError
 from expeditor.executions.machines import StateMachines
 from expeditor.executions.names import Names
+from expeditor.executions.orphans import orphans
 from expeditor.executions.parts import Parts
 from expeditor.executions.recovery import Recovered, closed_from, fresh, rebuild
 from expeditor.executions.registry import Registry
@@ -30,15 +32,22 @@ _DELAY_SECONDS = (0.0, 0.05, 0.2, 1.0, 5.0)
 class Rebuilding:
     """Brings executions back from the journal.
 
+    Args:
+        stop_child: stops the execution of that ARN; called for those whose parent ended, or went on without them, when
+            their stop was lost.
+
     Attributes:
         runner: what the executions are given to.
         names: who has which name.
     """
 
-    def __init__(self, parts: Parts, registry: Registry, machines: StateMachines) -> None:
+    def __init__(
+        self, parts: Parts, registry: Registry, machines: StateMachines, stop_child: Callable[[str], object]
+    ) -> None:
         self._parts = parts
         self._registry = registry
         self._machines = machines
+        self._stop_child = stop_child
         self.names = Names(parts.database, registry)
         self.runner = Runner(parts, registry, self.names, self._schedule)
         self._lost: dict[int, str] = {}
@@ -60,10 +69,13 @@ class Rebuilding:
             if progress is not None:
                 progress(min(done + _CHUNK, len(ids)), len(ids))
             await asyncio.sleep(0)
+        unwanted = orphans(reader, self._registry)
         for done in range(0, len(recovered), _CHUNK):
             for each in recovered[done : done + _CHUNK]:
                 self.runner.resume(each)
             await asyncio.sleep(0)
+        for arn in unwanted:
+            self._stop_child(arn)
 
     def _schedule(self, lost: list[Running]) -> None:
         """Rebuilds what a failed commit held, soon, and later each time it fails again."""
@@ -96,6 +108,9 @@ class Rebuilding:
         for row in rows:
             if row.status != ExecutionStatus.RUNNING:
                 self._registry.tell_closed(row.id, closed_from(row))
+        arns = {execution_arn(row.machine_arn, row.name) for row in rows}
+        for arn in orphans(self._parts.database.reader, self._registry, arns):
+            self._stop_child(arn)
         return {row.id for row in rows}
 
     def _rebuilt(self, ids: Sequence[int]) -> list[Recovered]:

@@ -5,7 +5,7 @@ from expeditor.integrations.endpoints import Endpoints, NoEndpointError, endpoin
 from expeditor.integrations.execution_logs import ExecutionLogs, LoggedExecution, LogLevel, LogTarget
 from expeditor.integrations.http_tasks import HttpSettings, HttpTasks
 from expeditor.integrations.invoke import Invoker
-from expeditor.integrations.nested import ClosedExecution, Executions, StartedExecution, StartRequest
+from expeditor.integrations.nested import ClosedExecution, Executions, StartedExecution, StartRequest, waiting_task
 from expeditor.integrations.pool import CallPool
 from expeditor.integrations.publish import Publisher
 from expeditor.integrations.resources import Integrations, Outside, TaskStarter
@@ -55,4 +55,5 @@ __all__ = [
     "TaskStarter",
     "endpoint_variable",
     "is_job",
+    "waiting_task",
 ]

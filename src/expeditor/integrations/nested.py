@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -20,6 +20,7 @@ from expeditor.integrations.tasks import (
     Succeeded,
     TaskRequest,
     bounded,
+    is_job,
     stable_uuid,
 )
 from expeditor.payloads import JSONValue, decode, encode
@@ -35,8 +36,8 @@ class StartRequest:
     Attributes:
         input: JSON text.
         name: unique within the state machine; None for a random one.
-        started_by: who asks, when that is a task; the same task asking again gets the same execution, in whatever
-            status it is by then.
+        started_by: who asks, when that is a task, and whether it waits for the end; the same task asking again gets
+            the same execution, in whatever status it is by then.
     """
 
     state_machine_arn: str
@@ -73,6 +74,19 @@ class ClosedExecution:
     cause: str | None
     started_at: float
     stopped_at: float
+
+
+class WaitingTask(NamedTuple):
+    """The task of a parent that waits for the end of its child."""
+
+    execution_arn: str
+    task_id: int
+
+
+def waiting_task(started_by: str) -> WaitingTask | None:
+    """The task that *started_by* of a StartRequest names; None when it did not mean to wait for the end."""
+    execution_arn, _, task = started_by.rpartition("#")
+    return WaitingTask(execution_arn, int(task.removesuffix(Pattern.SYNC))) if is_job(task) else None
 
 
 class Executions(Protocol):
@@ -182,7 +196,7 @@ def _start_request(request: TaskRequest) -> StartRequest:
         input=_input_text(given),
         name=stable_uuid(request, "execution") if name is None else str(name),
         trace_header=None if trace is None else str(trace),
-        started_by=f"{request.execution_arn}#{request.task_id}",
+        started_by=f"{request.execution_arn}#{request.task_id}{Pattern.SYNC if is_job(request.resource) else ''}",
     )
 
 

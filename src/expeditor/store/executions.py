@@ -229,6 +229,18 @@ def running_ids(connection: apsw.Connection) -> list[int]:
     return [row[0] for row in connection.execute("SELECT id FROM executions WHERE status = 'RUNNING' ORDER BY id")]
 
 
+def nested_running(connection: apsw.Connection) -> Iterator[tuple[str, str, str]]:
+    """Executions that have not ended, that a task started, and that were not redriven: the ARN of the state machine,
+    the name, and what started it; reads as many rows as there are executions that have not ended."""
+    return connection.execute(
+        """
+        SELECT m.arn, e.name, e.started_by FROM executions e JOIN state_machines m ON m.id = e.machine_id
+        WHERE e.status = 'RUNNING' AND e.started_by IS NOT NULL AND e.redrive_count = 0
+        ORDER BY e.id
+        """
+    )
+
+
 def counts_by_status(connection: apsw.Connection) -> dict[str, int]:
     """How many executions have each status; reads the whole status index."""
     return dict(connection.execute("SELECT status, count(*) FROM executions GROUP BY status"))

@@ -210,6 +210,102 @@ async def test_child_that_is_ending_is_still_the_parents(nested) -> None:
     await nested.engine.wait_closed(started.arn)
 
 
+WAYS_TO_END = ["stopped", "timed out", "failed", "caught"]
+
+
+async def parent_of_one(world, pattern: str) -> str:
+    """A machine that ends, or goes on without its child, after 30 seconds or when its other task fails."""
+    child = await world.machine(CHILD, "child")
+    kid = {"Type": "Task", "Resource": START + pattern, "Parameters": {"StateMachineArn": child}, "End": True}
+    mail = {"Type": "Task", "Resource": f"{FUNCTION}:mail", "End": True}
+    branches = [{"StartAt": name, "States": {name: state}} for name, state in (("S", kid), ("M", mail))]
+    both = {"Type": "Parallel", "Branches": branches, "End": True}
+    both["Catch"] = [{"ErrorEquals": ["Mail.Odd"], "Next": "Later"}]
+    later = {"Type": "Wait", "Seconds": 3600, "End": True}
+    return await world.machine({"StartAt": "B", "TimeoutSeconds": 30, "States": {"B": both, "Later": later}}, "one")
+
+
+async def let_go_of_the_child(world, parent_arn: str, how: str) -> None:
+    if how == "stopped":
+        world.engine.stop_execution(parent_arn, None, None).add_done_callback(lambda stopped: stopped.exception())
+    elif how == "timed out":
+        world.clock.advance(30)
+        world.alarm.ring_if_due()
+    else:
+        world.tasks.finish(Failed("Mail.Odd" if how == "caught" else "Mail.Lost", ""), parent_arn)
+
+
+async def with_child(world, pattern: str) -> tuple[str, str]:
+    """ARNs of a parent and its child, both under way, with all that happened on disk."""
+    started = await world.start(await parent_of_one(world, pattern))
+    await world.until(lambda: len(world.tasks.open) == 2)
+    await world.until(lambda: bool(executions.journal(world.database.reader, 1)))
+    return started.arn, await the_child(world)
+
+
+@pytest.mark.parametrize("pattern", [".sync", ".sync:2"])
+@pytest.mark.parametrize("how", WAYS_TO_END)
+async def test_kill_between_the_end_of_a_parent_and_the_stop_of_its_child(nested, how, pattern) -> None:
+    parent_arn, child = await with_child(nested, pattern)
+    nested.database.fail_at, nested.database.how = nested.database.commits + 1, "after"
+    await let_go_of_the_child(nested, parent_arn, how)
+    await nested.until(lambda: nested.database.has_crashed)
+
+    await nested.crash()
+
+    is_over = how != "caught"
+    assert (nested.engine.describe_execution(parent_arn).status == "RUNNING") is not is_over
+    assert (await ended(nested, child)).status == "ABORTED"
+
+
+@pytest.mark.parametrize("how", WAYS_TO_END)
+async def test_end_of_a_parent_with_an_unknown_outcome_stops_its_child_if_it_is_on_disk(nested, how, caplog) -> None:
+    parent_arn, child = await with_child(nested, ".sync:2")
+    nested.database.fail_at, nested.database.how = nested.database.commits + 1, "unknown_written"
+    await let_go_of_the_child(nested, parent_arn, how)
+
+    assert (await ended(nested, child)).status == "ABORTED"
+
+
+@pytest.mark.parametrize("how", ["before", "after"])
+async def test_child_of_a_parent_that_waits_for_it_goes_on_after_a_kill(nested, how) -> None:
+    parent_arn, child = await with_child(nested, ".sync:2")
+    nested.database.fail_at, nested.database.how = nested.database.commits + 1, how
+    nested.tasks.finish(Succeeded(b"1"), parent_arn)
+    await nested.until(lambda: nested.database.has_crashed)
+
+    await nested.crash()
+    while nested.tasks.open:
+        nested.tasks.finish(Succeeded(b"1"))
+
+    assert (await ended(nested, parent_arn)).status == "SUCCEEDED"
+    assert nested.engine.describe_execution(child).status == "SUCCEEDED"
+
+
+async def test_child_that_was_redriven_goes_on_for_its_own_sake(nested) -> None:
+    started = await nested.start(await parent(nested, ".sync"))
+    child = await the_child(nested)
+    await nested.engine.stop_execution(started.arn, None, None)
+    await nested.engine.wait_closed(child)
+    await nested.engine.redrive_execution(child)
+
+    await nested.crash()
+    nested.tasks.finish(Succeeded(b"1"))
+
+    assert (await ended(nested, child)).status == "SUCCEEDED"
+
+
+async def test_child_that_nobody_waits_for_outlives_its_parent_and_a_kill(nested) -> None:
+    started = await nested.start(await parent(nested, ""))
+    await nested.engine.wait_closed(started.arn)
+    child = await the_child(nested)
+
+    await nested.crash()
+    nested.tasks.finish(Succeeded(b"1"))
+
+    assert (await ended(nested, child)).status == "SUCCEEDED"
+
+
 async def test_parent_that_timed_out_while_the_node_was_down_stops_its_child(nested, monkeypatch) -> None:
     machine = await parent(nested, ".sync", Name="kid")
     definition = json.loads(nested.engine.machines.describe(machine).definition)
