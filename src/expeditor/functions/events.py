@@ -28,7 +28,7 @@ class EventSettings:
         retry_seconds: before each further run of an event whose function failed. Source: Lambda developer guide,
             "Error handling for asynchronous invocation": two more attempts, after one minute and after two.
         age_seconds_max: for how long an event is tried again that cannot be run because of throttling.
-        running_max: events that run at the same time.
+        running_max: events of one function that run, and are in memory, at the same time.
         failed_kept: failed events kept per function.
     """
 
@@ -52,8 +52,27 @@ class Event:
     error: bytes
 
 
+class _Line:
+    """The events of one function: those that wait, soonest due first, and how many run."""
+
+    __slots__ = ("due", "running", "timer")
+
+    def __init__(self) -> None:
+        self.due: list[tuple[float, str]] = []
+        self.running = 0
+        self.timer: asyncio.TimerHandle | None = None
+
+    def stop_timer(self) -> None:
+        """Nothing comes back to it by itself."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
 class EventQueue:
-    """Runs accepted events by *run*, soonest due first; goes on after a restart where the store stands."""
+    """Runs accepted events by *run*, of each function the soonest due first; goes on after a restart where the store
+    stands. Functions do not wait for each other.
+    """
 
     def __init__(
         self,
@@ -67,10 +86,11 @@ class EventQueue:
         self._run = run
         self._settings = settings
         self._loop = asyncio.get_running_loop()
-        self._due = functions_store.events_waiting(database.reader)
-        self._running = 0
+        self._lines: dict[str, _Line] = {}
         self._closed = False
-        self._timer: asyncio.Handle | None = self._loop.call_soon(self._pump)
+        for name, due_at, event_id in functions_store.events_waiting(database.reader):
+            self._lines.setdefault(name, _Line()).due.append((due_at, event_id))
+        self._first_pump = self._loop.call_soon(self._pump_all)
 
     def accept(self, row: EventRow) -> "asyncio.Future[str]":
         """Takes *row* to be run; gives its id once it is on disk."""
@@ -80,7 +100,7 @@ class EventQueue:
             return row.event_id
 
         future = self._database.submit(insert)
-        future.add_done_callback(lambda done: self._enqueue(row.due_at, row.event_id) if _succeeded(done) else None)
+        future.add_done_callback(lambda done: self._enqueue(row, row.due_at) if _succeeded(done) else None)
         return future
 
     def failed(self, function: str) -> list[Event]:
@@ -91,34 +111,43 @@ class EventQueue:
     def close(self) -> None:
         """Runs no more; what runs or waits is run after the next start."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._first_pump.cancel()
+        for line in self._lines.values():
+            line.stop_timer()
 
-    def _enqueue(self, due_at: float, event_id: str) -> None:
-        """Puts an event into the queue, once the store has it as it is to be run."""
-        heapq.heappush(self._due, (due_at, event_id))
-        self._pump()
+    def _pump_all(self) -> None:
+        """Goes on where the store stands."""
+        for name in list(self._lines):
+            self._pump(name)
 
-    def _pump(self) -> None:
-        """Starts what is due, and comes back when the next is."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _enqueue(self, row: EventRow, due_at: float) -> None:
+        """Puts an event into its line, once the store has it as it is to be run."""
+        heapq.heappush(self._lines.setdefault(row.name, _Line()).due, (due_at, row.event_id))
+        self._pump(row.name)
+
+    def _pump(self, name: str) -> None:
+        """Starts what is due of one function, and comes back when the next is."""
+        line = self._lines[name]
+        line.stop_timer()
+        if self._closed:
+            return
         now = self._clock.now()
-        while self._due and self._due[0][0] <= now and self._running < self._settings.running_max and not self._closed:
-            self._start(heapq.heappop(self._due)[1])
-        if self._due and self._due[0][0] > now and not self._closed:
-            self._timer = self._loop.call_later(self._due[0][0] - now, self._pump)
+        while line.due and line.due[0][0] <= now and line.running < self._settings.running_max:
+            self._start(line, heapq.heappop(line.due)[1])
+        if line.due and line.due[0][0] > now:
+            line.timer = self._loop.call_later(line.due[0][0] - now, self._pump, name)
+        if not line.due and not line.running:
+            del self._lines[name]
 
-    def _start(self, event_id: str) -> None:
+    def _start(self, line: _Line, event_id: str) -> None:
         row = functions_store.event(self._database.reader, event_id)
         if row is None:
             return
-        self._running += 1
-        self._run(row).add_done_callback(lambda done: self._ran(row, done))
+        line.running += 1
+        self._run(row).add_done_callback(lambda done: self._ran(line, row, done))
 
-    def _ran(self, row: EventRow, done: "asyncio.Future[Invocation]") -> None:
-        self._running -= 1
+    def _ran(self, line: _Line, row: EventRow, done: "asyncio.Future[Invocation]") -> None:
+        line.running -= 1
         refusal = done.exception()
         if self._closed:
             return
@@ -127,7 +156,7 @@ class EventQueue:
         else:
             assert isinstance(refusal, ServiceError), refusal
             self._refused(row, refusal)
-        self._pump()
+        self._pump(row.name)
 
     def _answered(self, row: EventRow, invocation: Invocation) -> None:
         if invocation.function_error is None:
@@ -152,7 +181,7 @@ class EventQueue:
         postponed = self._write(
             lambda connection: functions_store.postpone_event(connection, row.event_id, attempts, due_at)
         )
-        postponed.add_done_callback(lambda _: self._enqueue(due_at, row.event_id))
+        postponed.add_done_callback(lambda _: self._enqueue(row, due_at))
 
     def _fail(self, row: EventRow, error: bytes) -> None:
         failed_at = self._clock.now()

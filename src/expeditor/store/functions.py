@@ -204,10 +204,10 @@ def event(connection: apsw.Connection, event_id: str) -> EventRow | None:
     return next((EventRow(*row) for row in rows), None)
 
 
-def events_waiting(connection: apsw.Connection) -> list[tuple[float, str]]:
-    """(due_at, event_id) of every event still to be run, soonest first."""
-    rows = connection.execute("SELECT due_at, event_id FROM function_events WHERE failed_at IS NULL ORDER BY due_at")
-    return [(due_at, event_id) for due_at, event_id in rows]
+def events_waiting(connection: apsw.Connection) -> list[tuple[str, float, str]]:
+    """(name, due_at, event_id) of every event still to be run, soonest first."""
+    statement = "SELECT name, due_at, event_id FROM function_events WHERE failed_at IS NULL ORDER BY due_at, event_id"
+    return [(name, due_at, event_id) for name, due_at, event_id in connection.execute(statement)]
 
 
 def events_failed(connection: apsw.Connection, name: str, limit: int) -> list[EventRow]:

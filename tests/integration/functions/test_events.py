@@ -50,6 +50,48 @@ async def test_event_of_a_node_that_ended_is_run_by_the_next(tmp_path: Path) -> 
     await close_region(started)
 
 
+async def test_events_of_a_function_that_hangs_hold_up_no_other(tmp_path: Path) -> None:
+    region = open_region(tmp_path, replace(SETTINGS, events=EventSettings(running_max=1)))
+    await region.deploy("handlers.hang", "stuck", timeout_seconds=60)
+    await region.deploy("handlers.talk")
+
+    for _ in range(3):
+        await region.functions.invoke_later("stuck", b"1")
+    request_id = await region.functions.invoke_later("fn", b"1")
+    await until(lambda: bool(region.functions.logs("fn", request_id=request_id)))
+
+    stuck = next(pool for pool in region.functions.pools() if pool.name == "stuck")
+    assert (stuck.busy, stuck.waiting) == (1, 0)
+    await close_region(region)
+
+
+async def test_events_of_one_function_are_run_in_the_order_they_were_accepted(tmp_path: Path) -> None:
+    region = open_region(tmp_path, replace(SETTINGS, events=EventSettings(running_max=1)))
+    await region.deploy("handlers.talk")
+
+    accepted = [await region.functions.invoke_later("fn", b"1") for _ in range(5)]
+    await until(lambda: len(region.functions.logs("fn")) == 5)
+
+    assert [record.request_id for record in region.functions.logs("fn")] == accepted
+    await close_region(region)
+
+
+async def test_events_of_several_functions_are_run_after_a_restart(tmp_path: Path) -> None:
+    stopped = open_region(tmp_path, replace(SETTINGS, events=EventSettings(running_max=0)))
+    accepted = {}
+    for name in ("one", "two"):
+        await stopped.deploy("handlers.talk", name)
+        accepted[name] = [await stopped.functions.invoke_later(name, b"1") for _ in range(3)]
+    await close_region(stopped)
+
+    started = open_region(tmp_path, replace(SETTINGS, events=EventSettings(running_max=1)))
+    await until(lambda: all(len(started.functions.logs(name)) == 3 for name in accepted))
+
+    for name, ids in accepted.items():
+        assert [record.request_id for record in started.functions.logs(name)] == ids
+    await close_region(started)
+
+
 async def test_throttled_event_waits_and_is_run(tmp_path: Path) -> None:
     pool = replace(SETTINGS.pool, workers_max=1, waiting_max=1)
     region = open_region(tmp_path, replace(SETTINGS, pool=pool))
