@@ -132,12 +132,21 @@ class EventQueue:
         if self._closed:
             return
         now = self._clock.now()
-        while line.due and line.due[0][0] <= now and line.running < self._settings.running_max:
+        while line.due and not self._wait_seconds(line, now) and line.running < self._settings.running_max:
             self._start(line, heapq.heappop(line.due)[1])
-        if line.due and line.due[0][0] > now:
-            line.timer = self._loop.call_later(line.due[0][0] - now, self._pump, name)
+        if line.due and (wait_seconds := self._wait_seconds(line, now)):
+            line.timer = self._loop.call_later(wait_seconds, self._pump, name)
         if not line.due and not line.running:
             del self._lines[name]
+
+    def _wait_seconds(self, line: _Line, now: float) -> float:
+        """Until the next event of *line* is due, 0 if it is.
+
+        None is postponed by more than the longest delay; one that seems to be is of before the clock was put back.
+        """
+        wait_seconds = line.due[0][0] - now
+        longest = max((THROTTLED_SECONDS_MAX, *self._settings.retry_seconds))
+        return wait_seconds if 0 < wait_seconds <= longest else 0.0
 
     def _start(self, line: _Line, event_id: str) -> None:
         row = functions_store.event(self._database.reader, event_id)

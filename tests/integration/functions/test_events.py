@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from expeditor.functions import EventSettings, refusals
+from expeditor.store.functions import postpone_event
 
 from .conftest import SETTINGS, close_region, open_region
 from .test_pools import until
@@ -89,6 +90,18 @@ async def test_events_of_several_functions_are_run_after_a_restart(tmp_path: Pat
 
     for name, ids in accepted.items():
         assert [record.request_id for record in started.functions.logs(name)] == ids
+    await close_region(started)
+
+
+async def test_event_of_a_time_before_the_clock_was_put_back_is_run(tmp_path: Path) -> None:
+    stopped = open_region(tmp_path, replace(SETTINGS, events=EventSettings(running_max=0)))
+    await stopped.deploy("handlers.talk")
+    request_id = await stopped.functions.invoke_later("fn", b"1")
+    await stopped.database.submit(lambda connection: postpone_event(connection, request_id, 0, 32_503_680_000.0))
+    await close_region(stopped)
+
+    started = open_region(tmp_path)
+    await until(lambda: bool(started.functions.logs("fn", request_id=request_id)))
     await close_region(started)
 
 
