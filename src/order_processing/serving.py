@@ -18,6 +18,8 @@ HEADER_BYTES_MAX = 16 * 1024
 HEADER_COUNT_MAX = 64
 HEADER_SECONDS_MAX = 10.0
 KEEP_ALIVE_SECONDS = 30
+UNREAD_SECONDS_MAX = 30.0
+"""How long a client may leave unread what was sent: after that the connection is dropped with what waits in it."""
 DRAIN_SECONDS = 5
 CONNECTIONS_MAX = 4096
 FILES_RESERVED = 256
@@ -49,8 +51,15 @@ class JoinedWrites(asyncio.Transport):
             self._loop.call_soon(self._release)
 
     def close(self) -> None:
+        """Closes once everything has left, or after UNREAD_SECONDS_MAX whatever is left."""
         self._release()
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._loop.call_later(UNREAD_SECONDS_MAX, self._transport.abort)
+
+    def abort(self) -> None:
+        self._held = b""
+        self._transport.abort()
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
@@ -86,6 +95,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._refusal = (400, "the request is not HTTP/1.1; check the request line and the headers")
         self._head_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -95,7 +105,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         self._stop_idle_timer()
+        self._stop_unread_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client reads slower than is sent; without an end to that it would hold the connection for ever."""
+        super().pause_writing()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS_MAX, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_unread_timer()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
@@ -150,6 +170,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
+
+    def _stop_unread_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _refuse(self, status: int, detail: str) -> None:
         title = _REASONS[status]

@@ -1,4 +1,4 @@
-"""A connection that asks for nothing more is closed, whatever trickles in on it."""
+"""A connection that asks for nothing more, or reads nothing more, is closed, whatever trickles in on it."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from order_processing.serving import KEEP_ALIVE_SECONDS, BoundedHttpProtocol
+from order_processing.serving import KEEP_ALIVE_SECONDS, UNREAD_SECONDS_MAX, BoundedHttpProtocol
 
 pytestmark = pytest.mark.anyio
 
@@ -50,14 +50,22 @@ class Loop:
 
 
 class Wire(asyncio.Transport):
-    """Knows whether it was closed."""
+    """Knows whether it was closed, and whether without waiting for what is unread."""
 
     is_closed = False
+    is_dropped = False
+    unread = 0
 
     def write(self, data: object) -> None: ...
 
     def close(self) -> None:
         self.is_closed = True
+
+    def abort(self) -> None:
+        self.is_closed = self.is_dropped = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
 
     def is_closing(self) -> bool:
         return self.is_closed
@@ -122,3 +130,39 @@ async def test_a_request_keeps_the_connection(connection: tuple[BoundedHttpProto
         loop.spend(KEEP_ALIVE_SECONDS / 2)
 
     assert not wire.is_closed
+
+
+async def test_a_client_that_stops_reading_is_dropped(connection: tuple[BoundedHttpProtocol, Wire], loop: Loop) -> None:
+    protocol, wire = connection
+    protocol.data_received(REQUEST)
+    protocol.pause_writing()
+
+    loop.spend(UNREAD_SECONDS_MAX)
+
+    assert wire.is_dropped
+
+
+async def test_a_client_that_reads_on_is_kept(connection: tuple[BoundedHttpProtocol, Wire], loop: Loop) -> None:
+    protocol, wire = connection
+
+    for _ in range(4):
+        await answered(protocol, REQUEST + b"\r\n")
+        protocol.pause_writing()
+        loop.spend(UNREAD_SECONDS_MAX / 2)
+        protocol.resume_writing()
+
+    assert not wire.is_closed
+
+
+async def test_an_answer_that_is_left_unread_does_not_keep_a_connection_that_is_closed(
+    connection: tuple[BoundedHttpProtocol, Wire], loop: Loop
+) -> None:
+    protocol, wire = connection
+    await answered(protocol, REQUEST + b"\r\n")
+    wire.unread = 100
+
+    loop.spend(KEEP_ALIVE_SECONDS)
+    assert (wire.is_closed, wire.is_dropped) == (True, False)
+    loop.spend(UNREAD_SECONDS_MAX)
+
+    assert wire.is_dropped

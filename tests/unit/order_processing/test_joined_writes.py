@@ -25,6 +25,9 @@ class Recording(asyncio.Transport):
     def close(self) -> None:
         self.is_closed = True
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 @pytest.fixture
 async def wire() -> tuple[JoinedWrites, Recording]:
