@@ -62,6 +62,7 @@ class ReconciliationPage(msgspec.Struct, frozen=True, kw_only=True):
     """What a comparison of some orders found.
 
     Attributes:
+        checked: orders that were compared; those that changed too recently are not.
         next_since: instant to go on from; None when there are no more.
         unreachable: sources that could not be asked for some order, such as ``provider``.
     """
@@ -106,15 +107,17 @@ class Reconciler:
         """
         act = None if act is None else checked(act)
         orders = self.services.store.orders(OrderFilter(updated_since=since, limit=limit))
+        more = orders[-1].updated_at if len(orders) == limit else None
+        if more is not None and more <= since:
+            more = math.nextafter(since, math.inf)
+        elif more is not None:
+            orders = [order for order in orders if order.updated_at < more]  # the next page begins with the others
         until = self.services.clock.now() - self.patience_seconds
         settled = [order for order in orders if order.updated_at <= until]
         found = [each for order in settled for each in differences(self.facts(order), self.patience_seconds)]
         findings = tuple(self._told(difference, act) for difference in found)
-        more = orders[-1].updated_at if len(orders) == limit else None
-        if more is not None and more <= since:
-            more = math.nextafter(since, math.inf)
         return ReconciliationPage(
-            checked=len(orders), findings=findings, next_since=more, unreachable=tuple(sorted(self.unreachable))
+            checked=len(settled), findings=findings, next_since=more, unreachable=tuple(sorted(self.unreachable))
         )
 
     def facts(self, order: Order) -> Facts:

@@ -224,20 +224,26 @@ class _Silent:
         return Unknown("no answer")
 
 
-def test_pages_cover_every_order(world: World, reconciler: Reconciler) -> None:
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+def test_pages_cover_every_order_once_and_count_what_was_compared(
+    world: World, reconciler: Reconciler, limit: int
+) -> None:
     for _ in range(4):
         world.place(quantity=1)
         world.clock.advance(1)
     world.clock.advance(700)
-    seen, since = set[str](), 0.0
+    world.place(quantity=1)  # too young to be compared
+    seen: list[str] = []
+    compared, since = 0, 0.0
     while True:
-        page = reconciler.page(since, limit=2)
-        seen |= {each.order_id for each in page.findings}
+        page = reconciler.page(since, limit=limit)
+        seen += [each.order_id for each in page.findings]
+        compared += page.checked
         if page.next_since is None:
             break
         since = page.next_since
 
-    assert len(seen) == 4
+    assert (len(seen), len(set(seen)), compared) == (4, 4, 4)
 
 
 def test_the_scheduled_run_reports_and_mends_nothing(world: World, reconciler: Reconciler) -> None:
