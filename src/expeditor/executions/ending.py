@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from expeditor.asl import ExecutionAborted, ExecutionStatus
 from expeditor.errors import ServiceError
-from expeditor.executions.errors import ExecutionUnavailableError
 from expeditor.executions.insisting import insist
 from expeditor.executions.parts import Parts
 from expeditor.executions.records import Records
@@ -73,4 +72,4 @@ class Ending:
         elif is_patient:
             self._registry.wait(row.id, waiter)
         else:
-            waiter.set_exception(ExecutionUnavailableError(arn))
+            waiter.set_exception(self._registry.why_absent(arn))

@@ -166,6 +166,19 @@ class ExecutionUnavailableError(ServiceError):
         self.arn = arn
 
 
+class DefinitionRefusedError(ServiceError):
+    """The execution began under another release, and this one refuses its definition; it stays as it is on disk."""
+
+    code = "ServiceUnavailable"
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(
+            f"{arn} stands still, because this release refuses its definition; the node's log has the reasons, and"
+            " to let it go on, start the release that it began under"
+        )
+        self.arn = arn
+
+
 class ConflictError(ServiceError):
     """The change contradicts what is there: another alias of that name, a version that an alias leads to."""
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from expeditor.asl import ExecutionStatus, MapRun, MapRunUpdated
 from expeditor.executions import arns
 from expeditor.executions.errors import (
-    ExecutionUnavailableError,
     InvalidRequestError,
     MapRunDoesNotExistError,
 )
@@ -87,7 +86,7 @@ class MapRuns:
         if found.status is not ExecutionStatus.RUNNING:
             raise InvalidRequestError(f"Map Run is {found.status} and cannot be updated: '{arn}'")
         if running is None:
-            raise ExecutionUnavailableError(found.execution_arn)
+            raise self._registry.why_absent(found.execution_arn)
         waiter: Waiter = asyncio.get_running_loop().create_future()
         event = MapRunUpdated(
             self._parts.clock.now(),

@@ -20,10 +20,12 @@ def orphans(reader: apsw.Connection, registry: Registry, parents: Container[str]
     """
     found: list[str] = []
     for machine_arn, name, started_by in executions.nested_running(reader):
-        task = waiting_task(started_by)
+        arn, task = execution_arn(machine_arn, name), waiting_task(started_by)
         if task is None or (parents is not None and task.execution_arn not in parents):
+            continue
+        if registry.refused & {arn, task.execution_arn}:
             continue
         parent = registry.by_arn.get(task.execution_arn)
         if parent is None or task.task_id not in parent.execution.tasks:
-            found.append(execution_arn(machine_arn, name))
+            found.append(arn)
     return found

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from expeditor.asl import CloseExecution, ExecutionStatus
+from expeditor.asl import CloseExecution, ExecutionStatus, Machine
 from expeditor.executions.arns import execution_arn
-from expeditor.executions.errors import ExecutionDoesNotExistError
+from expeditor.executions.errors import DefinitionRefusedError, ExecutionDoesNotExistError
 from expeditor.executions.machines import StateMachines
 from expeditor.executions.names import Names
 from expeditor.executions.orphans import orphans
@@ -100,6 +100,10 @@ class Rebuilding:
         if future.exception() is None:
             self._failures = 0
 
+    def check(self, row: ExecutionRow) -> None:
+        """Refuses to bring back what could not go on. Raises DefinitionError."""
+        self._machines.compiled_for(row)
+
     def bring_back(self, ids: Sequence[int]) -> set[int]:
         """Rebuilds those of *ids* that have not ended, and answers who waits for the others; gives those on disk."""
         rows = executions.by_ids(self._parts.database.reader, ids)
@@ -121,8 +125,10 @@ class Rebuilding:
         return [recovered for recovered in found if recovered is not None]
 
     def _rebuild(self, row: ExecutionRow, journal: list[bytes]) -> Recovered | None:
-        """The execution in the registry; None when it ends instead of going on."""
-        machine = self._machines.compiled_for(row)
+        """The execution in the registry; None when it ends instead of going on, or cannot go on in this release."""
+        machine = self._machine(row)
+        if machine is None:
+            return None
         try:
             recovered = rebuild(row, journal, machine)
         except Exception:  # noqa: BLE001
@@ -142,3 +148,14 @@ class Rebuilding:
             return None
         self._registry.add(recovered.running)
         return recovered
+
+    def _machine(self, row: ExecutionRow) -> Machine | None:
+        """What the execution runs; None when this release refuses it, and the execution has to wait for another one."""
+        arn = execution_arn(row.machine_arn, row.name)
+        try:
+            return self._machines.compiled_for(row)
+        except Exception as error:  # noqa: BLE001
+            # The edge of the compiler: a definition that an earlier release took holds up its own executions only.
+            _log.error("%s: %s", DefinitionRefusedError(arn), error)
+            self._registry.refused.add(arn)
+            return None

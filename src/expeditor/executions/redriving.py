@@ -43,7 +43,7 @@ class Redriving:
             client_token: the same one again gives the first answer, as long as the node runs.
 
         Raises (at once or through the future):
-            ExecutionDoesNotExistError, ExecutionNotRedrivableError, InvalidArnError.
+            DefinitionError, ExecutionDoesNotExistError, ExecutionNotRedrivableError, InvalidArnError.
         """
         if client_token is None:
             return self._begin(arn)
@@ -59,6 +59,7 @@ class Redriving:
         reason = why_not_redrivable(row, now)
         if reason is not None:
             raise ExecutionNotRedrivableError(arn, reason)
+        self._rebuilding.check(row)
         event = encode_event(ExecutionRedriven(now, self._parts.ids.seed()))
 
         def settle(future: "asyncio.Future[bool]") -> None:

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from expeditor.errors import ServiceError
+from expeditor.executions.errors import DefinitionRefusedError, ExecutionUnavailableError
 from expeditor.executions.running import Running, Waiter, answer, refuse
 from expeditor.integrations import ClosedExecution
 
@@ -11,12 +13,14 @@ class Registry:
 
     Attributes:
         closed_counts: executions that have ended, by status; complete once the engine is open.
+        refused: ARNs of executions that have not ended, but whose definition this release cannot run.
     """
 
     def __init__(self) -> None:
         self.by_id: dict[int, Running] = {}
         self.by_arn: dict[str, Running] = {}
         self.closed_counts: Counter[str] = Counter()
+        self.refused: set[str] = set()
         self._waiters: dict[int, list[Waiter]] = {}
 
     def __len__(self) -> int:
@@ -41,6 +45,10 @@ class Registry:
         self.closed_counts[running.closing.status] += 1
         if running.id in self._waiters:
             self.tell_closed(running.id, running.closed())
+
+    def why_absent(self, arn: str) -> ServiceError:
+        """Why an execution that has not ended is not here."""
+        return DefinitionRefusedError(arn) if arn in self.refused else ExecutionUnavailableError(arn)
 
     def wait(self, execution_id: int, waiter: Waiter) -> None:
         """Has *waiter* answered with the ClosedExecution when that execution ends."""

@@ -5,8 +5,8 @@ import hmac
 
 from expeditor.asl import ScheduleTask, TaskFailed, TaskSucceeded
 from expeditor.clock import Clock
+from expeditor.executions.arns import execution_arn
 from expeditor.executions.errors import (
-    ExecutionUnavailableError,
     InvalidOutputError,
     InvalidTokenError,
     TaskTimedOutError,
@@ -78,7 +78,8 @@ class TaskTokens:
         if row is None:
             return InvalidTokenError()
         _check_prefix(token, token_prefix(row.id, row.secret))
-        return ExecutionUnavailableError(row.name) if row.status == "RUNNING" else TaskTimedOutError()
+        arn = execution_arn(row.machine_arn, row.name)
+        return self._registry.why_absent(arn) if row.status == "RUNNING" else TaskTimedOutError()
 
 
 def _execution_id(token: str) -> int:

@@ -282,6 +282,18 @@ async def test_child_of_a_parent_that_waits_for_it_goes_on_after_a_kill(nested, 
     assert nested.engine.describe_execution(child).status == "SUCCEEDED"
 
 
+async def test_child_of_a_parent_whose_definition_is_refused_goes_on(nested, caplog) -> None:
+    parent_arn, child = await with_child(nested, ".sync")
+    change = "UPDATE definitions SET text = '{}' WHERE text LIKE '%Parallel%'"
+    await nested.database.real.submit(lambda c: c.execute(change) and None)
+
+    await nested.crash()
+    nested.tasks.finish(Succeeded(b"1"))
+
+    assert (await ended(nested, child)).status == "SUCCEEDED"
+    assert nested.engine.describe_execution(parent_arn).status == "RUNNING"
+
+
 async def test_child_that_was_redriven_goes_on_for_its_own_sake(nested) -> None:
     started = await nested.start(await parent(nested, ".sync"))
     child = await the_child(nested)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from expeditor.asl import DefinitionError
 from expeditor.errors import ServiceError
 from expeditor.executions import ExecutionFilter
 from expeditor.executions.errors import EngineClosedError
@@ -260,3 +261,66 @@ async def test_close_keeps_what_was_taken_in_and_refuses_what_comes_after(world)
         await end
     await world.crash()
     assert world.engine.counts().running == 1
+
+
+@pytest.fixture
+async def refused(world, caplog):
+    """An upgraded node that refuses the definition of one of two executions; its ARN, and what takes the node back."""
+    odd = {**CALLBACK, "Comment": "odd"}
+    started = await world.start(await world.machine(odd, "odd"), "old")
+    await world.until(lambda: bool(world.tasks.open))
+    await world.start(await world.machine(CALLBACK), "sound")
+    text = encode(odd).decode()
+    strict = text.replace('"StartAt":"A"', '"StartAt":"Nowhere"')
+
+    async def rewrite(was: str, now: str) -> None:
+        change = "UPDATE definitions SET text = ? WHERE text = ?"
+        await world.database.real.submit(lambda c: c.execute(change, (now, was)) and None)
+        await world.crash()
+
+    await rewrite(text, strict)
+    return started.arn, lambda: rewrite(strict, text)
+
+
+async def test_definition_that_this_release_refuses_holds_up_its_own_execution_only(world, refused, caplog) -> None:
+    arn, _ = refused
+    [sound] = world.tasks.requests
+    await world.engine.send_task_success(sound.token, b"1")
+
+    assert sound.execution_arn.endswith(":m:sound")
+    assert (await world.engine.wait_closed(sound.execution_arn)).status == "SUCCEEDED"
+    assert world.engine.describe_execution(arn).status == "RUNNING"
+    [record] = [record for record in caplog.get_records("setup") if arn in record.getMessage()]
+    assert "Nowhere" in record.getMessage()
+    assert "start the release" in record.getMessage()
+
+
+async def test_execution_whose_definition_was_refused_goes_on_with_a_release_that_takes_it(world, refused) -> None:
+    arn, back = refused
+
+    await back()
+    token = next(one.token for one in world.tasks.requests if one.execution_arn == arn)
+    await world.engine.send_task_success(token, b'{"ok":true}')
+
+    assert (await world.engine.wait_closed(arn)).output == b'{"ok":true}'
+
+
+async def test_stop_of_an_execution_whose_definition_is_refused_says_why_it_cannot_be(world, refused) -> None:
+    arn, _ = refused
+
+    with pytest.raises(ServiceError, match="refuses its definition") as problem:
+        await world.engine.stop_execution(arn, None, None)
+
+    assert problem.value.code == "ServiceUnavailable"
+
+
+async def test_redrive_of_an_execution_whose_definition_is_refused_changes_nothing(world) -> None:
+    arn = await world.machine({"StartAt": "A", "States": {"A": {"Type": "Fail"}}})
+    closed = await world.engine.wait_closed((await world.start(arn)).arn)
+    await world.database.real.submit(lambda c: c.execute("UPDATE definitions SET text = '{}'") and None)
+    await world.crash()
+
+    with pytest.raises(DefinitionError):
+        await world.engine.redrive_execution(closed.arn)
+
+    assert world.engine.describe_execution(closed.arn).status == "FAILED"
