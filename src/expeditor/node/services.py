@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -21,6 +22,9 @@ POLL_SECONDS = 0.02
 RESTART_SECONDS_FIRST = 0.1
 RESTART_SECONDS_MAX = 5.0
 STEADY_SECONDS = 10.0
+
+
+log = logging.getLogger("expeditor.node")
 
 
 class ServiceError(ExpeditorError):
@@ -132,7 +136,12 @@ class Service:
             await asyncio.sleep(delay)
             delay = min(delay * 2, RESTART_SECONDS_MAX)
             self.restarts += 1
-            await self._spawn()
+            try:
+                await self._spawn()
+            except OSError as error:
+                log.warning(
+                    "%s cannot be started again (%s); tried once more in %g s", self.resource.name, error, delay
+                )
 
 
 def _port_trouble(port: int) -> str | None:
