@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from expeditor.functions import refusals
 from expeditor.functions.code import FunctionCode
 from expeditor.ids import Ids
 
@@ -46,12 +47,18 @@ class Artifacts:
 
         Raises:
             InvalidParameterValueError: the archive is damaged.
-            OSError: the disk is full or not writable; nothing stays.
+            ServiceUnavailableError: the disk is full or not writable; nothing stays.
         """
         name = code.sha256.hex()
         with self._writing:
             if not self.path(name).exists():
-                self._extract(code, name)
+                try:
+                    self._extract(code, name)
+                except OSError as error:
+                    raise refusals.ServiceUnavailableError(
+                        f"The code cannot be kept in {self.root} ({error.strerror or error}); make room there, or let "
+                        "it be written, and try again"
+                    ) from error
         return name
 
     @contextlib.contextmanager

@@ -245,6 +245,13 @@ async def test_equal_packages_put_at_once_are_one_artifact(catalogue: Both, tmp_
     assert names(tmp_path / "artifacts") == [made[0].artifact]
 
 
+async def test_code_that_cannot_be_kept_is_refused_with_the_folder(catalogue: Both, tmp_path: Path) -> None:
+    (tmp_path / "artifacts").rmdir()
+
+    with pytest.raises(refusals.ServiceUnavailableError, match=r"kept in .*artifacts \(No such file .*; make room"):
+        await created(catalogue, tmp_path)
+
+
 async def test_half_an_artifact_of_a_crash_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "artifacts" / ".incoming-1" / "sub").mkdir(parents=True)
 
