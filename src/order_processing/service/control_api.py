@@ -154,7 +154,7 @@ class ControlApi:
             error=query.get("error", ""),
             older_than_seconds=number(query, "older_than", 0, float("inf")),
             paused=None if "paused" not in query else query["paused"] == "yes",
-            limit=int(number(query, "limit", LIMIT_USUAL, LIMIT_MAX)),
+            limit=int(number(query, "limit", LIMIT_USUAL, LIMIT_MAX, least=1)),
         )
         orders = await asyncio.to_thread(stuck_orders, self._services, wanted)
         view = StuckView(stuck_groups(orders, self._services.clock.now()), [row_of(order) for order in orders])
@@ -164,7 +164,7 @@ class ControlApi:
         """``GET /operator/audit``: manual acts, newest first. Query: ``subject``, ``limit`` (at most 1000)."""
         self._operators.demand_token(request)
         query = request.query(("subject", "limit"))
-        limit = int(number(query, "limit", LIMIT_USUAL, LIMIT_MAX))
+        limit = int(number(query, "limit", LIMIT_USUAL, LIMIT_MAX, least=1))
         return Reply(200, self._encode(self._services.store.audits(query.get("subject") or None, limit)), JSON)
 
     async def record(self, request: Request) -> Reply:

@@ -72,7 +72,7 @@ class OperatorApi:
             status=chosen(OrderStatus, query, "status"),
             pipeline=chosen(Pipeline, query, "pipeline"),
             newest_first=True,
-            limit=int(number(query, "limit", LIMIT_USUAL, LIMIT_MAX)),
+            limit=int(number(query, "limit", LIMIT_USUAL, LIMIT_MAX, least=1)),
         )
         since = number(query, "since", 0, float("inf"))
         rows = [row_of(order) for order in self._store.orders(wanted) if order.updated_at >= since]
@@ -122,8 +122,8 @@ def chosen(kind: type[Kind], query: dict[str, str], name: str) -> Kind | None:
         raise _bad(name, f"is one of {known}") from None
 
 
-def number(query: dict[str, str], name: str, usual: float, most: float) -> float:
-    """A query's field as a number between 0 and *most*, *usual* when it is not there.
+def number(query: dict[str, str], name: str, usual: float, most: float, *, least: float = 0) -> float:
+    """A query's field as a number between *least* and *most*, *usual* when it is not there.
 
     Raises:
         ProblemError: it is none.
@@ -135,8 +135,8 @@ def number(query: dict[str, str], name: str, usual: float, most: float) -> float
         number = float(text[:32])
     except ValueError:
         raise _bad(name, "is a number") from None
-    if not 0 <= number <= most:
-        raise _bad(name, f"is between 0 and {most:g}")
+    if not least <= number <= most:
+        raise _bad(name, f"is between {least:g} and {most:g}")
     return number
 
 

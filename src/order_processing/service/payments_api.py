@@ -126,7 +126,7 @@ class PaymentsApi:
     async def unknown(self, request: Request) -> Reply:
         """``GET /operator/payments/unknown``: open payments, the oldest first. Query: ``limit`` (at most 1000)."""
         self._operators.demand_token(request)
-        limit = int(number(request.query(("limit",)), "limit", LIMIT_USUAL, LIMIT_MAX))
+        limit = int(number(request.query(("limit",)), "limit", LIMIT_USUAL, LIMIT_MAX, least=1))
         orders = await told(lambda: open_payments(self._services, limit))
         now = self._services.clock.now()
         rows = sorted((row for order in orders for row in _open_rows(order, now)), key=lambda row: row.at)
@@ -161,7 +161,7 @@ class PaymentsApi:
     async def alerts(self, request: Request) -> Reply:
         """``GET /operator/payments/alerts``: alerts nobody has resolved, the oldest first. Query: ``limit``."""
         self._operators.demand_token(request)
-        limit = int(number(request.query(("limit",)), "limit", LIMIT_USUAL, LIMIT_MAX))
+        limit = int(number(request.query(("limit",)), "limit", LIMIT_USUAL, LIMIT_MAX, least=1))
         return Reply(200, self._encode(await told(lambda: open_alerts(self._services, limit))), JSON)
 
     async def resolve_alert(self, request: Request) -> Reply:

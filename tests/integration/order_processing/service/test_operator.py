@@ -46,7 +46,7 @@ async def test_one_order_is_shown_with_its_decisions(shop: Shop) -> None:
     assert (await shop.get("/operator/orders?order_id=nobody", authorization=token(shop))).json == []
 
 
-@pytest.mark.parametrize("query", ["status=lost", "limit=0x", "limit=100000", "since=-1", "colour=red"])
+@pytest.mark.parametrize("query", ["status=lost", "limit=0x", "limit=0", "limit=100000", "since=-1", "colour=red"])
 async def test_a_query_that_makes_no_sense_is_refused(shop: Shop, query: str) -> None:
     answer = await shop.get(f"/operator/orders?{query}", authorization=token(shop))
 

@@ -129,6 +129,12 @@ async def test_a_refund_whose_answer_is_lost_is_accepted_and_found_out_by_the_sa
     assert provider(shop).asked.count("refund") == 1
 
 
+async def test_a_list_of_nothing_is_not_asked_for(shop: Shop) -> None:
+    for limit in ("0", "0.5"):
+        answer = await shop.get(f"/operator/payments/unknown?limit={limit}", authorization=operator(shop))
+        assert (answer.status, answer.json["detail"]) == (400, "limit is between 1 and 1000")
+
+
 async def test_unknown_payments_are_listed_and_worked_off_on_request(shop: Shop) -> None:
     order_id, epoch = await cleared(shop, payment_token="tok_timeout_then_ok")
     with pytest.raises(PaymentUnknownError):
