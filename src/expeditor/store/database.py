@@ -178,16 +178,25 @@ class Database:
             at = None
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - the edge of the writer thread: whatever was raised goes to its waiter
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            return at, (error if at is not None else self._after_unknown(connection, error))
+            self._roll_back(connection)
+            if at is not None:
+                return at, error
+            # It may disagree with the file now; the next commit opens another.
+            self._drop(connection)
+            return None, CommitUnknownError(self.path, str(error))
         return None
 
-    def _after_unknown(self, connection: apsw.Connection, error: Exception) -> CommitUnknownError:
-        """Drops the connection whose commit raised, as it may disagree with the file; the next commit opens another."""
+    def _roll_back(self, connection: apsw.Connection) -> None:
+        """Ends the transaction if there is one still, with the connection where it must be."""
+        if connection.in_transaction:
+            try:
+                connection.execute("ROLLBACK")
+            except apsw.Error:
+                self._drop(connection)
+
+    def _drop(self, connection: apsw.Connection) -> None:
         connection.close(True)
         self._writer = None
-        return CommitUnknownError(self.path, str(error))
 
     def _report(self, done: list[_Work[Any]], failures: list[tuple[_Work[Any], BaseException]]) -> None:
         def resolve() -> None:

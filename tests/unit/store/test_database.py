@@ -176,6 +176,24 @@ async def test_a_file_that_cannot_be_opened_again_after_a_commit_raised_is_tried
     await database.close()
 
 
+async def test_a_connection_that_does_not_roll_back_is_dropped_with_what_it_wrote(tmp_path: Path) -> None:
+    database = await opened(tmp_path / "t.db")
+
+    def write_and_fail_for_good(connection: apsw.Connection) -> None:
+        connection.execute("INSERT INTO t VALUES (99)")
+        connection.authorizer = lambda *_: apsw.SQLITE_DENY
+        raise KeyError("no such thing")
+
+    results = await asyncio.gather(
+        database.submit(write_and_fail_for_good), database.submit(insert(1)), return_exceptions=True
+    )
+
+    assert isinstance(results[0], KeyError)
+    assert results[1] == 1
+    assert values(database) == [1]
+    await database.close()
+
+
 async def test_nothing_can_be_submitted_after_close(tmp_path: Path) -> None:
     database = await opened(tmp_path / "t.db")
     await database.close()
