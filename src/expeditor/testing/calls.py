@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from expeditor.payloads import JSONValue, encode
+from expeditor.payloads import JSONValue, decode, encode
 from expeditor.testing.failures import MachineTestError, UnmockedTaskError
 from expeditor.testing.names import Function, Site, called_function, function_of, short_resource
-from expeditor.testing.outcomes import Answer, Outcome, Returns, outcome_of
+from expeditor.testing.outcomes import Answer, Outcome, Returns, check_json, outcome_of
 
 __tracebackhide__ = True
 
@@ -131,7 +131,11 @@ class Mocks:
 def outcome(mock: Mock, call: Call, number: int) -> Outcome:
     """What *mock* answers to its call number *number*, from 0."""
     mock.is_used = True
-    return outcome_of(mock.answers[min(number, len(mock.answers) - 1)], call.event)
+    # A function gets an event of its own, as it does over the wire: what it changes there is nobody else's.
+    found = outcome_of(mock.answers[min(number, len(mock.answers) - 1)], decode(encode(call.event)))
+    if isinstance(found, Returns):
+        check_json(found.value, f'the mock of "{mock.target}"')
+    return found
 
 
 def output_of(returned: Returns, mock: Mock, call: Call) -> bytes:

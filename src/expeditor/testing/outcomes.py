@@ -1,5 +1,6 @@
 """What a mocked task answers."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -89,6 +90,14 @@ def outcome_of(answer: Answer, event: JSONValue) -> Outcome:
         return answer
     given = answer(event)
     return given if isinstance(given, Returns | Fails | Never) else Returns(given)
+
+
+def check_json(value: JSONValue, whose: str) -> None:
+    """Refuses what a function could not return either. Raises MachineTestError."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise MachineTestError(f"{whose} gives what cannot be written as JSON: {error}") from error
 
 
 def _parsed(result: JSONValue) -> JSONValue:

@@ -1,10 +1,14 @@
 """Machines under test: kinds of tasks, sequences, seeds."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from expeditor.testing import MachineTestError, StuckExecutionError, TestedMachine, UnmockedTaskError, fails, returns
+
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function"
 
 
 def machine_of(**states: Any) -> TestedMachine:
@@ -172,4 +176,27 @@ def test_answer_that_never_comes_is_reported() -> None:
     machine.mock("Work", never())
 
     with pytest.raises(StuckExecutionError, match="Work waits for arn:aws:states:::sns:publish"):
+        machine.run()
+
+
+def test_function_that_changes_its_event_changes_nothing_else() -> None:
+    def price(event: Any) -> int:
+        event["items"].append(99)
+        return 1
+
+    machine = machine_of(Price=task(f"{FUNCTION}:price", ResultPath="$.price"))
+    machine.mock("price", price)
+
+    execution = machine.run({"items": [1]})
+
+    execution.assert_succeeded({"items": [1], "price": 1})
+    assert execution.calls_of("Price")[0].event == {"items": [1]}
+
+
+@pytest.mark.parametrize("value", [{1, 2}, Decimal("1.5"), date(2026, 1, 1), float("nan")], ids=repr)
+def test_answer_that_no_function_could_give_is_refused(value: Any) -> None:
+    machine = machine_of(Price=task(f"{FUNCTION}:price"))
+    machine.mock("price", lambda event: {"value": value})
+
+    with pytest.raises(MachineTestError, match='the mock of "price" gives what cannot be written as JSON'):
         machine.run()
