@@ -127,11 +127,11 @@ def put_topic(connection: apsw.Connection, row: TopicRow) -> None:
 
 
 def delete_topic(connection: apsw.Connection, topic_arn: str, *, dead_at: float, reason: str) -> None:
-    """Deletes a topic and its subscriptions; what was undelivered is kept among the discarded."""
-    found = connection.execute("SELECT subscription_id FROM subscriptions WHERE topic_arn = ?", (topic_arn,))
-    for (subscription_id,) in found.fetchall():
-        assert isinstance(subscription_id, int)
-        delete_subscription(connection, subscription_id, dead_at=dead_at, reason=reason)
+    """Deletes a topic and its subscriptions, if it is there; what was undelivered is kept among the discarded."""
+    found = connection.execute("SELECT subscription_arn FROM subscriptions WHERE topic_arn = ?", (topic_arn,))
+    for (subscription_arn,) in found.fetchall():
+        assert isinstance(subscription_arn, str)
+        delete_subscription(connection, subscription_arn, dead_at=dead_at, reason=reason)
     connection.execute("DELETE FROM topics WHERE topic_arn = ?", (topic_arn,))
 
 
@@ -159,14 +159,18 @@ def put_subscription(connection: apsw.Connection, row: SubscriptionRow) -> None:
     )
 
 
-def delete_subscription(connection: apsw.Connection, subscription_id: int, *, dead_at: float, reason: str) -> None:
-    """Deletes a subscription; what it did not get is kept among the discarded."""
-    connection.execute(
-        f"{_INSERT_DEAD} WHERE d.subscription_id = :subscription",
-        {"queue": DISCARDED, "reason": reason, "dead_at": dead_at, "subscription": subscription_id},
+def delete_subscription(connection: apsw.Connection, subscription_arn: str, *, dead_at: float, reason: str) -> None:
+    """Deletes a subscription, if it is there; what it did not get is kept among the discarded."""
+    found = connection.execute(
+        "SELECT subscription_id FROM subscriptions WHERE subscription_arn = ?", (subscription_arn,)
     )
-    connection.execute("DELETE FROM deliveries WHERE subscription_id = ?", (subscription_id,))
-    connection.execute("DELETE FROM subscriptions WHERE subscription_id = ?", (subscription_id,))
+    for (subscription_id,) in found.fetchall():
+        connection.execute(
+            f"{_INSERT_DEAD} WHERE d.subscription_id = :subscription",
+            {"queue": DISCARDED, "reason": reason, "dead_at": dead_at, "subscription": subscription_id},
+        )
+        connection.execute("DELETE FROM deliveries WHERE subscription_id = ?", (subscription_id,))
+        connection.execute("DELETE FROM subscriptions WHERE subscription_id = ?", (subscription_id,))
 
 
 def read_subscriptions(reader: apsw.Connection) -> Iterator[SubscriptionRow]:

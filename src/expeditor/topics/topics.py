@@ -135,9 +135,9 @@ class Topics:
     async def delete_topic(self, topic_arn: str) -> None:
         """Deletes a topic and its subscriptions; undelivered messages go to the discarded. No error when it is gone."""
         check_arn("TopicArn", topic_arn)
-        if topic_arn not in self._catalog.states:
-            return
-        self._catalog.remove_topic(topic_arn)
+        if topic_arn in self._catalog.states:
+            self._catalog.remove_topic(topic_arn)
+        # Written also when it is gone from memory: an earlier deletion may not have come to the disk.
         now = self._ports.clock.now()
         await self._database.submit(
             lambda connection: store.delete_topic(connection, topic_arn, dead_at=now, reason=DeadReason.TOPIC_DELETED)
@@ -215,13 +215,13 @@ class Topics:
         """Deletes a subscription; what it did not get goes to the discarded. No error when it is gone."""
         check_arn("SubscriptionArn", subscription_arn)
         lane = self._catalog.lanes.get(subscription_arn)
-        if lane is None:
-            return
-        self._catalog.close_lane(lane)
-        now, subscription_id = self._ports.clock.now(), lane.subscription.subscription_id
+        if lane is not None:
+            self._catalog.close_lane(lane)
+        # Written also when it is gone from memory: an earlier deletion may not have come to the disk.
+        now = self._ports.clock.now()
         await self._database.submit(
             lambda connection: store.delete_subscription(
-                connection, subscription_id, dead_at=now, reason=DeadReason.SUBSCRIPTION_DELETED
+                connection, subscription_arn, dead_at=now, reason=DeadReason.SUBSCRIPTION_DELETED
             )
         )
 

@@ -218,6 +218,32 @@ async def test_full_disk_is_waited_out(tmp_path: Path) -> None:
         assert w.node.count("deliveries") == 0
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("what", ["topic", "subscription"])
+async def test_deletion_that_a_full_disk_prevented_can_be_made_again(tmp_path: Path, what: str) -> None:
+    async with world(tmp_path) as w:
+        topic_arn = await w.subscribed()
+        (subscription,) = w.topics.subscriptions(topic_arn)
+
+        async def delete() -> None:
+            if what == "topic":
+                await w.topics.delete_topic(topic_arn)
+            else:
+                await w.topics.unsubscribe(subscription.subscription_arn)
+
+        database: Any = w.node.database
+        real = database._try_commit
+        database._try_commit = lambda batch: (batch[0], apsw.FullError("disk full"))
+        with pytest.raises(apsw.FullError):
+            await delete()
+        database._try_commit = real
+        await delete()
+        await w.restart()
+
+        assert w.topics.subscriptions() == []
+        assert len(w.topics.topics) == (what == "subscription")
+
+
 STEPS = st.one_of(
     st.tuples(st.just("publish"), st.integers(1, 4)),
     st.tuples(st.just("advance"), st.sampled_from([0.1, 1.0, 6.0])),
