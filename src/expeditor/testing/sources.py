@@ -48,10 +48,14 @@ def read_source(name: str, folders: "list[Path]") -> Source:
 
 
 def _decoded(path: Path) -> JSONValue:
+    return _parsed(path.read_bytes(), str(path))
+
+
+def _parsed(text: bytes, where: str) -> JSONValue:
     try:
-        return decode(path.read_bytes())
+        return decode(text)
     except msgspec.DecodeError as error:
-        raise MachineTestError(f"{path} is not JSON: {error}") from error
+        raise MachineTestError(f"{where} is not JSON: {error}") from error
 
 
 def _from_template(path: Path, logical_id: str) -> Source:
@@ -65,12 +69,36 @@ def _from_template(path: Path, logical_id: str) -> Source:
         raise MachineTestError(f"{path} has no state machine {logical_id!r}; it has: {known}")
     resource = resources[logical_id or machines[0]]
     properties = resource.get("Properties", {})
-    definition = properties.get("Definition", properties.get("DefinitionObject"))
-    if definition is None:
-        definition = _decoded(path.parent / str(properties["DefinitionUri"]))
+    definition = _definition(path, logical_id or machines[0], properties)
     express = "EXPRESS" in (properties.get("Type"), properties.get("StateMachineType"))
     given = properties.get("DefinitionSubstitutions", {})
-    return Source(definition, {name: _stand_in(value, resources) for name, value in given.items()}, express)
+    substitutions = {name: _stand_in(value, resources) for name, value in given.items()}
+    return Source(definition, {**_functions(resources), **substitutions}, express)
+
+
+def _definition(path: Path, logical_id: str, properties: Mapping[str, Any]) -> JSONValue:
+    """The definition that a template holds, as a value or as text, or the file beside it that it names."""
+    value: JSONValue = properties.get("Definition", properties.get("DefinitionObject"))
+    if value is not None:
+        return value
+    text, uri = properties.get("DefinitionString"), properties.get("DefinitionUri")
+    if isinstance(text, dict) and text.keys() == {"Fn::Sub"}:
+        text = text["Fn::Sub"]
+    where = f"{path}#{logical_id}"
+    if isinstance(text, str):
+        return _parsed(text.encode(), where)
+    if isinstance(uri, str) and (path.parent / uri).is_file():
+        return _decoded(path.parent / uri)
+    raise MachineTestError(
+        f"{where} has no definition that can be read here. It may be a `Definition`, a `DefinitionString` of text, or"
+        f" a `DefinitionUri` of a file beside the template; else name the definition's own file instead of {path.name}"
+    )
+
+
+def _functions(resources: Mapping[str, Any]) -> dict[str, str]:
+    """ARNs of the template's functions, by what stands for them in Fn::Sub."""
+    functions = [key for key, one in resources.items() if str(one.get("Type", "")).endswith("::Function")]
+    return {f"{key}.Arn": _stand_in({"Ref": key}, resources) for key in functions}
 
 
 def _stand_in(value: Any, resources: Mapping[str, Any]) -> str:
