@@ -8,7 +8,7 @@ from order_processing.operations.alerting import UnknownAlertError, open_alerts,
 from order_processing.operations.attempts import PaymentDeclinedError, PaymentUnknownError
 from order_processing.operations.breaking import PaymentHeldError, breaker_of, close_breaker, open_breaker
 from order_processing.operations.charging import PaymentMissingError, authorize, capture, settle_unknown, void
-from order_processing.operations.context import ContendedError, Policy, Services, load
+from order_processing.operations.context import ContendedError, Policy, Services, load, readable
 from order_processing.operations.delivering import (
     NotCompletedError,
     issue_vouchers,
@@ -165,6 +165,7 @@ __all__ = [
     "preview_fraud",
     "quarantine",
     "read_voucher_key",
+    "readable",
     "receive_event",
     "record_act",
     "record_shipment",

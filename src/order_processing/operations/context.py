@@ -1,5 +1,6 @@
 """What operations work with, and how each changes one order: read, decide, commit, again if someone was faster."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from order_processing.domain import (
     BreakerPolicy,
     FraudPolicy,
     Order,
+    OrderSchemaError,
     UnknownOrderError,
     changed,
     demand_owner,
@@ -22,6 +24,8 @@ from order_processing.ids import Ids
 from order_processing.stores import CommitUnknownError, ConflictError, OrderStore, PutOrder, Write
 
 TRIES_MAX = 5
+
+_log = logging.getLogger(__name__)
 
 
 class ContendedError(TransientError):
@@ -105,6 +109,15 @@ def load(services: Services, order_id: str) -> Order:
     if order is None:
         raise UnknownOrderError(order_id)
     return order
+
+
+def readable(services: Services, order_id: str) -> Order | None:
+    """The order as last committed, for a list; None: there is none, or a newer release wrote it, which is logged."""
+    try:
+        return services.store.order(order_id)
+    except OrderSchemaError as error:
+        _log.warning("left out of a list: %s", error)
+        return None
 
 
 def change(services: Services, order_id: str, step: Step, known: Order | None = None) -> Order:

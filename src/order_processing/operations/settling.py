@@ -4,15 +4,12 @@ An owner finds out about its own attempts. This is for all others: late answers,
 an order that is dead. Nothing here moves an order on; recording a fact and giving back what is not ours need no epoch.
 """
 
-import logging
-
 import msgspec
 
 from order_processing.domain import (
     AT_REST,
     UNDO,
     Order,
-    OrderSchemaError,
     OrderStatus,
     Outcome,
     PaymentAttempt,
@@ -39,12 +36,10 @@ from order_processing.operations.attempts import (
 )
 from order_processing.operations.breaking import demand_not_held
 from order_processing.operations.consequences import QUEUE, QUEUE_GROUP, is_open_question, queued
-from order_processing.operations.context import Change, Services, change, load
+from order_processing.operations.context import Change, Services, change, load, readable
 from order_processing.operations.refunding import pursue
 from order_processing.operations.seeing import seen
 from order_processing.stores import OrderFilter, RemoveRecord
-
-_log = logging.getLogger(__name__)
 
 
 class UnknownPaymentError(RefusedError):
@@ -119,7 +114,7 @@ def open_payments(services: Services, limit: int = 100) -> list[Order]:
     ids = [_order_id(record.document) for record in services.store.records(QUEUE_GROUP, limit)]
     waiting = services.store.orders(OrderFilter(status=OrderStatus.PAYMENT_UNKNOWN, limit=limit))
     found = {order.order_id: order for order in waiting}
-    queue = [found.get(order_id) or _readable(services, order_id) for order_id in ids]
+    queue = [found.get(order_id) or readable(services, order_id) for order_id in ids]
     rest = [order for order in waiting if order.order_id not in ids]
     return [order for order in (*queue, *rest) if order is not None][:limit]
 
@@ -212,14 +207,6 @@ def _pay_back(services: Services, order: Order) -> Order:
         if attempt.outcome is Outcome.UNKNOWN:
             order = pursue(services, order, attempt, is_new=not attempt.detail)
     return order
-
-
-def _readable(services: Services, order_id: str) -> Order | None:
-    try:
-        return services.store.order(order_id)
-    except OrderSchemaError as error:
-        _log.warning("its payments are left alone: %s", error)
-        return None
 
 
 def _order_id(document: bytes) -> str:

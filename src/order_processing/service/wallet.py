@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from order_processing.domain import AT_REST, OfferKind, Order, Standing, Voucher, grouped, standing, voucher_code
-from order_processing.operations import Services
+from order_processing.operations import Services, readable
 from order_processing.service.http import Reply, Scope
 from order_processing.service.pages import Pages
 from order_processing.service.router import Request
@@ -38,7 +38,7 @@ class Wallet:
 
     async def page(self, request: Request) -> Reply:
         """``GET /vouchers``."""
-        found = (self._services.store.order(order_id) for order_id in self._order_ids(request.scope))
+        found = (readable(self._services, order_id) for order_id in self._order_ids(request.scope))
         orders = [order for order in found if order is not None]
         groups: dict[str, list[WalletEntry]] = {each.value: [] for each in Standing}
         for order in orders:

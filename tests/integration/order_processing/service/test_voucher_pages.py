@@ -4,13 +4,16 @@ import re
 
 import pytest
 
+from order_processing.domain import changed
 from order_processing.service.pages import Pages
 from order_processing.service.voucher_pdf import VoucherSheet, voucher_pdf
 from order_processing.service.wallet import ORDERS_MAX, Wallet
+from order_processing.stores import PutOrder
 
 from .asking import Answer
 from .conftest import Shop
 from .desks import HTML, OWNER, TILL, code_of, cookie_of, delivered, send, sold, with_merchants, write_merchants
+from .paying import order_of
 
 pytestmark = pytest.mark.anyio
 
@@ -122,6 +125,20 @@ async def test_the_browser_keeps_its_orders(shop: Shop) -> None:
     assert "HttpOnly; SameSite=Lax" in second.headers["set-cookie"]
     assert page.index(second.headers["location"]) < page.index(first.headers["location"])
     assert "orders under way" in page
+
+
+async def test_an_order_of_a_newer_release_is_left_out_of_the_list(shop: Shop) -> None:
+    first = await buy(shop, "k-1")
+    second = await buy(shop, "k-2", cookie_of(first))
+    newer = order_of(shop, first.headers["location"].rpartition("/")[2])
+    written = changed(newer, schema=newer.schema + 1, version=newer.version + 1)
+    shop.store.commit((PutOrder(written, newer.version),)).result(10)
+
+    page = await shop.get("/vouchers", cookie=cookie_of(second))
+
+    assert page.status == 200
+    assert second.headers["location"] in page.text
+    assert first.headers["location"] not in page.text
 
 
 async def test_the_list_is_bounded(shop: Shop) -> None:
