@@ -60,11 +60,11 @@ class TestedExecution:
 
     def input_of(self, state: str, visit: int = -1) -> JSONValue:
         """The raw input of *state* when it was entered, for the last time unless *visit* (from 0) says otherwise."""
-        return self._visits(state, "StateEntered", "stateEnteredEventDetails", "input")[visit]
+        return self._visit(state, visit, "StateEntered", "stateEnteredEventDetails", "input")
 
     def output_of(self, state: str, visit: int = -1) -> JSONValue:
         """The output of *state* when it was left, for the last time unless *visit* (from 0) says otherwise."""
-        return self._visits(state, "StateExited", "stateExitedEventDetails", "output")[visit]
+        return self._visit(state, visit, "StateExited", "stateExitedEventDetails", "output")
 
     def assert_path(self, expected: Path) -> None:
         """The states entered are *expected*, in which ``...`` stands for any number of states."""
@@ -87,17 +87,18 @@ class TestedExecution:
         if cause is not None and cause not in (self.cause or ""):
             raise AssertionError(f"the cause does not hold {cause!r}\n\n{summary(self)}")
 
-    def _visits(self, state: str, kind: str, key: str, member: str) -> list[JSONValue]:
+    def _visit(self, state: str, visit: int, kind: str, key: str, member: str) -> JSONValue:
         self._check(state)
         found: list[JSONValue] = []
         for event in self.history:
             body = event.details.get(key)
             if event.type.endswith(kind) and isinstance(body, dict) and body["name"] == state:
                 found.append(decode(str(body[member])))
-        if not found:
-            word = "entered" if kind == "StateEntered" else "left"
-            raise MachineTestError(f"the state {state} was not {word}\n\n{summary(self)}")
-        return found
+        if -len(found) <= visit < len(found):
+            return found[visit]
+        word = "entered" if kind == "StateEntered" else "left"
+        how_often = f"{word} {len(found)} times, so there is no visit {visit}" if found else f"not {word}"
+        raise MachineTestError(f"the state {state} was {how_often}\n\n{summary(self)}")
 
     def _check(self, state: str) -> None:
         if state not in self.states:

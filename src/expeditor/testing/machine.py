@@ -112,6 +112,11 @@ class TestedMachine:
     def _script(self, state: str, outcome: Outcome) -> None:
         if all(site.state != state for site in self._sites):
             raise MachineTestError(f'the machine has no task "{state}"; it has: {", ".join(sorted(self._states))}')
+        if not any(site.state == state and site.has_token for site in self._sites):
+            raise MachineTestError(
+                f'the task "{state}" gives nobody a token: its resource is neither an activity nor ends in'
+                f' .waitForTaskToken. Say what it answers: machine.mock("{state}", result={{...}})'
+            )
         self._tokens.setdefault(state, []).append(outcome)
 
 

@@ -45,6 +45,11 @@ class Site:
     is_dynamic: bool = False
 
     @property
+    def has_token(self) -> bool:
+        """Whether the task waits for who holds its token."""
+        return self.resource.endswith(_CALLBACK) or ":activity:" in self.resource
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What a test may call it by, beside the state's name."""
         short = short_resource(self.resource)

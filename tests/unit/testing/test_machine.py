@@ -200,3 +200,23 @@ def test_answer_that_no_function_could_give_is_refused(value: Any) -> None:
 
     with pytest.raises(MachineTestError, match='the mock of "price" gives what cannot be written as JSON'):
         machine.run()
+
+
+def test_visit_that_did_not_take_place_is_told_with_how_often_it_did() -> None:
+    machine = machine_of(Price=task(f"{FUNCTION}:price"))
+    machine.mock("price", result=1)
+    execution = machine.run()
+
+    assert execution.input_of("Price", 0) == execution.input_of("Price", -1) == {}
+    for ask in (execution.input_of, execution.output_of):
+        with pytest.raises(MachineTestError, match="1 times, so there is no visit 1"):
+            ask("Price", 1)
+
+
+def test_answer_to_a_token_that_nobody_gets_is_refused() -> None:
+    machine = machine_of(Price=task(f"{FUNCTION}:price"))
+
+    with pytest.raises(MachineTestError, match='the task "Price" gives nobody a token'):
+        machine.succeed_task("Price", 1)
+    with pytest.raises(MachineTestError, match='the task "Price" gives nobody a token'):
+        machine.fail_task("Price", "E")
