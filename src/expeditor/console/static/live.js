@@ -6,14 +6,16 @@ const badge = document.querySelector("[data-live-badge]");
 const source = document.body.dataset.events;
 let stream = null;
 let waiting = false;
+let missed = false;
 
 function show(word) {
   if (badge) { badge.textContent = word; badge.className = "badge " + (word === "live" ? "succeeded" : ""); }
 }
 
 async function refresh() {
-  if (waiting) { return; }
+  if (waiting) { missed = true; return; }
   waiting = true;
+  missed = false;
   try {
     const open = new Set([...document.querySelectorAll("details[open][id]")].map((each) => each.id));
     const response = await fetch(location.href, { headers: { "X-Live": "1" } });
@@ -25,7 +27,8 @@ async function refresh() {
     }
     for (const id of open) { document.getElementById(id)?.setAttribute("open", ""); }
   } finally {
-    setTimeout(() => { waiting = false; }, 150);
+    // What changed since the page was asked for would stay unseen if it was the last change.
+    setTimeout(() => { waiting = false; if (missed) { refresh(); } }, 150);
   }
 }
 
