@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from expeditor.asl import ExecutionStatus
+from expeditor.asl import ExecutionStatus, HistoryPage
 from expeditor.console.forms import ForeignFormError, FormError, Forms
 from expeditor.console.graph import draw
 from expeditor.console.live import Live, Stamp, TooManyListenersError
@@ -24,7 +24,7 @@ from expeditor.console.release_desk import NodeSilentError, ReleaseDesk
 from expeditor.console.release_pages import ReleasePages
 from expeditor.console.rendering import Pages, took
 from expeditor.console.rooms import Rooms
-from expeditor.console.trail import trail, visits
+from expeditor.console.trail import failed_visit, trail, visits
 from expeditor.errors import ServiceError
 from expeditor.executions import Engine, ExecutionDescription, ExecutionFilter
 from expeditor.ids import Ids
@@ -37,6 +37,7 @@ CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; f
 
 PAGE_ROWS = 50
 EVENTS_SHOWN_MAX = 1_000
+VISITS_SHOWN_MAX = 500
 STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 View = Callable[[Request], Awaitable[Response]]
@@ -132,22 +133,31 @@ class Console:
     async def execution(self, request: Request) -> Response:
         """One execution: error on top, picture with the path taken, states with input and output, events."""
         found = self._engine.describe_execution(request.path_params["arn"])
-        history = await self._engine.history_page(found.arn, 0, EVENTS_SHOWN_MAX)
+        history = await self._history(found.arn)
         machine = self._engine.machines.describe_for_execution(found.arn)
         definition = decode(machine.definition)
         assert isinstance(definition, dict)
         stays = visits(history)
-        failed = [visit.name for visit in stays if visit.error or (visit.kind == "Fail" and found.error)]
+        failed = failed_visit(stays) if found.error else None
         return self._pages.render(
             "execution.html",
             page="executions",
             execution=self._row(found),
             picture=draw(definition, trail(history, found.status == ExecutionStatus.RUNNING)),
-            visits=stays,
-            failed_state=failed[-1] if failed else None,
-            events=self._pages.event_rows(history[:EVENTS_SHOWN_MAX], found.started_at),
-            more_events=max(0, len(history) - EVENTS_SHOWN_MAX),
+            visits=stays[-VISITS_SHOWN_MAX:],
+            earlier_visits=max(0, len(stays) - VISITS_SHOWN_MAX),
+            failed=failed,
+            failed_state=stays[failed - 1].name if failed else None,
+            events=self._pages.event_rows(history.page, found.started_at),
+            earlier_events=history.first_id - 1,
         )
+
+    async def _history(self, arn: str) -> HistoryPage:
+        """The history with the data of its latest events: what a long execution does now, or why it ended."""
+        history = await self._engine.history_page(arn, 0, EVENTS_SHOWN_MAX)
+        if len(history.page) == len(history):
+            return history
+        return await self._engine.history_page(arn, len(history) + 1, EVENTS_SHOWN_MAX, newest_first=True)
 
     async def machines(self, _request: Request) -> Response:
         """State machines with their pictures."""

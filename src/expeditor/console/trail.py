@@ -80,6 +80,16 @@ def visits(events: Sequence[Event]) -> list[Visit]:
     return _read(events)[0]
 
 
+def failed_visit(stays: Sequence[Visit]) -> int | None:
+    """The number, from 1, of the stay in which a failed execution ended; errors that were dealt with do not count."""
+    ended = [
+        number
+        for number, visit in enumerate(stays, 1)
+        if visit.exited_at is None and (visit.error or visit.kind == "Fail")
+    ]
+    return ended[-1] if ended else None
+
+
 def trail(events: Sequence[Event], is_running: bool) -> Trail:
     """What to highlight in the machine's picture."""
     stays, taken = _read(events)
