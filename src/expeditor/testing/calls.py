@@ -93,7 +93,7 @@ class Mocks:
         if mock is None:
             mock = self._mocks[target] = self._mock(target)
         mock.answers.extend(answers)
-        mock.is_optional = is_optional
+        mock.is_optional = mock.is_optional or is_optional
 
     def find(self, call: Call) -> Mock | None:
         """The mock for *call*; one by state goes before one by resource or function."""

@@ -1,6 +1,6 @@
 """A state machine under test: mocks are put in, executions come out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import EllipsisType
@@ -121,7 +121,7 @@ class TestedMachine:
 
 
 def load_machine(
-    name: str, folders: "list[Path]", *, substitutions: Mapping[str, str] | None = None, seed: int = 0
+    name: str, folders: Sequence[Path | str], *, substitutions: Mapping[str, str] | None = None, seed: int = 0
 ) -> TestedMachine:
     """The machine that *name* means, such as ``orders.asl.json`` or ``template.yaml#Orders``.
 

@@ -1,6 +1,6 @@
 """Where a definition comes from: an ``.asl.json`` file, or a template and the name of its state machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class Source:
     express: bool = False
 
 
-def read_source(name: str, folders: "list[Path]") -> Source:
+def read_source(name: str, folders: Sequence[Path | str]) -> Source:
     """The definition called *name*, such as ``orders.asl.json`` or ``template.yaml#Orders``.
 
     Args:
@@ -39,7 +39,7 @@ def read_source(name: str, folders: "list[Path]") -> Source:
         MachineTestError: no such file, not JSON, or no such state machine in the template.
     """
     text, _, logical_id = name.partition("#")
-    path = next((folder / text for folder in folders if (folder / text).is_file()), None)
+    path = next((path for path in (Path(folder, text) for folder in folders) if path.is_file()), None)
     if path is None:
         raise MachineTestError(f"there is no file {text} in any of: {', '.join(map(str, folders))}")
     if path.suffix in _TEMPLATES:

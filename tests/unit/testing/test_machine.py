@@ -220,3 +220,11 @@ def test_answer_to_a_token_that_nobody_gets_is_refused() -> None:
         machine.succeed_task("Price", 1)
     with pytest.raises(MachineTestError, match='the task "Price" gives nobody a token'):
         machine.fail_task("Price", "E")
+
+
+def test_mock_stays_optional_when_it_is_given_more_answers() -> None:
+    machine = machine_of(Price=task(f"{FUNCTION}:price"))
+    machine.mock("price", result=1, optional=True)
+    machine.mock("price", result=2)
+
+    assert machine.unused_mocks == []

@@ -24,7 +24,7 @@ def template(folder: Path, *properties: str) -> str:
     ],
 )
 def test_definition_may_be_text_in_the_template(tmp_path: Path, properties: tuple[str, ...]) -> None:
-    machine = load_machine(template(tmp_path, *properties), [tmp_path])
+    machine = load_machine(template(tmp_path, *properties), [str(tmp_path)])
     machine.mock("price-of", result=2)
 
     machine.run().assert_succeeded(2)
