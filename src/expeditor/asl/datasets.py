@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +13,9 @@ from expeditor.payloads import JSONValue, decode
 
 DELIMITERS: Mapping[str, str] = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 INPUT_TYPES = ("CSV", "JSON", "JSONL")
+
+_POSITION = re.compile(r"0|[1-9][0-9]{0,15}")
+"""Source: RFC 6901, section 4."""
 
 
 class DatasetError(Exception):
@@ -52,7 +56,7 @@ def _json(body: bytes, form: Format) -> Iterator[JSONValue]:
 def _inside(value: JSONValue, step: str) -> JSONValue:
     if isinstance(value, dict) and step in value:
         return value[step]
-    if isinstance(value, list) and step.isdigit() and int(step) < len(value):
+    if isinstance(value, list) and _POSITION.fullmatch(step) and int(step) < len(value):
         return value[int(step)]
     raise DatasetError(f"The ItemsPointer finds nothing at '{step}'")
 
