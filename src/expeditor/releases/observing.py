@@ -72,7 +72,7 @@ def arm_of(orders: Sequence[SeenOrder], release: str, now: float) -> Arm:
         attempted=sum(order.authorized or order.fraud_verdict == "cleared" for order in settled),
         authorized=sum(order.authorized for order in settled),
         fraud=sum(order.status == "rejected" for order in settled),
-        seconds=[_seconds(order, now) for order in settled if order.completed_at or order.status not in AT_REST],
+        seconds=[each for each in _all_seconds(settled, now) if each >= 0],
     )
 
 
@@ -84,6 +84,11 @@ def _is_settled(order: SeenOrder, now: float) -> bool:
 def _is_failed(order: SeenOrder) -> bool:
     """Handed over, given up, or late: the release did not get it done."""
     return order.status in _FAILED or order.pipeline != "instant" or order.status not in AT_REST
+
+
+def _all_seconds(settled: Sequence[SeenOrder], now: float) -> list[float]:
+    """Less than 0 where the clock was put back meanwhile: how long that took nobody knows, so it is no measure."""
+    return [_seconds(order, now) for order in settled if order.completed_at or order.status not in AT_REST]
 
 
 def _seconds(order: SeenOrder, now: float) -> float:

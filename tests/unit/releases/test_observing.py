@@ -48,6 +48,12 @@ def test_an_order_that_takes_too_long_has_failed_but_one_in_review_has_not() -> 
     assert (late.assigned, late.settled, late.failed, late.seconds) == (2, 1, 1, [100.0])
 
 
+def test_an_order_during_which_the_clock_was_put_back_tells_no_duration() -> None:
+    arm = arm_of([replace(DONE, completed_at=95.0), DONE], NEW, NOW)
+
+    assert (arm.settled, arm.seconds) == (2, [1.5])
+
+
 def test_only_orders_placed_since_then_are_seen() -> None:
     asked: list[Any] = []
     row = {name: getattr(DONE, name) for name in SeenOrder.__slots__} | {"order_id": "o-1"}
