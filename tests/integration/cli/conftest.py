@@ -10,6 +10,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from expeditor.settings import aws_environment
+
 
 @dataclass
 class Shop:
@@ -53,6 +55,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     monkeypatch.setenv("EXPEDITOR_HOME", str(tmp_path))
     monkeypatch.setenv("SHOP_PORT", str(told.port))
     monkeypatch.setenv("NODE_PORT", str(told.port))
+    for name, value in aws_environment(f"http://127.0.0.1:{told.port}").items():
+        monkeypatch.setenv(name, value)  # or a command would set it, for all tests that follow
     yield told
     server.shutdown()
     thread.join()
