@@ -66,8 +66,8 @@ class _Near:
         from botocore.parsers import create_parser
 
         meta = client.meta
-        self._url = meta.endpoint_url
-        self._host = urlsplit(self._url).netloc
+        self._host = urlsplit(meta.endpoint_url).netloc.rpartition("@")[2]
+        self._url = f"http://{self._host}/"
         self._connection = HttpConnection(self._url, ANSWER_SECONDS_MAX)
         self._signer = Signer(meta.service_model.signing_name, meta.region_name)
         self._credentials = credentials
@@ -95,7 +95,7 @@ class _Near:
         from botocore.exceptions import ConnectionClosedError
 
         body = _bytes(params["body"])
-        if body is None or params["method"] != "POST" or params["url"].rstrip("/") != self._url.rstrip("/"):
+        if body is None or params["method"] != "POST" or params["url"] != self._url:
             return None
         try:
             answer = self._answer(self._lines(params["headers"], body), body)

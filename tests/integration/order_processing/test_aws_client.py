@@ -27,6 +27,7 @@ class StandIn(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, Any]] | None] = []
         self.requests: list[dict[str, str]] = []
+        self.paths: list[str] = []
         self.connections = 0
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -42,6 +43,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
         self.server.requests.append(dict(self.headers.items()))
+        self.server.paths.append(self.path)
         answer = self.server.answers.pop(0)
         if answer is None:
             self.close_connection = True
@@ -99,6 +101,14 @@ def test_one_connection_serves_many_calls(stand_in: StandIn) -> None:
         client.start_execution(**START)
 
     assert stand_in.connections == 1
+
+
+def test_an_endpoint_below_a_path_is_asked_there(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{stand_in.server_port}/aws")
+    stand_in.answers = [started()]
+
+    assert aws_client("stepfunctions").start_execution(**START)["executionArn"] == ARN
+    assert stand_in.paths == ["/aws"]
 
 
 def test_an_error_is_the_exception_of_its_name(stand_in: StandIn) -> None:
