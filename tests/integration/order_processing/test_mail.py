@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from order_processing.gateways import Mail, MailError, OutboxFolder, Smtp, open_mail
+from order_processing.gateways.mail import rendered
 
 MAIL = Mail(message_id="o-1.confirmation@shop", to="u@shop.example", subject="Hello", text="Dear all\n", sent_at=0.0)
 
@@ -28,6 +29,31 @@ def test_a_message_id_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     )
 
     assert [path.parent for path in tmp_path.rglob("*.eml")] == [tmp_path / "outbox"]
+
+
+def test_a_file_is_named_after_letters_digits_and_little_else(tmp_path: Path) -> None:
+    OutboxFolder(tmp_path).send(
+        Mail(message_id="Añ9²-_.@ <a/b>\n\0", to="u@x", subject="s", text="t", sent_at=0.0),
+    )
+
+    assert [path.name for path in tmp_path.iterdir()] == ["Añ9²-_.@__a_b___.eml"]
+
+
+def test_a_message_is_what_rfc_5322_says() -> None:
+    mail = Mail(message_id="o-1@shop", to="u@x", subject="Día\r\nBcc: me", text="Dear all\nBye\n", sent_at=1.7e9)
+
+    assert rendered(mail) == (
+        b"Message-ID: <o-1@shop>\r\n"
+        b"From: Order processing <orders@shop.example>\r\n"
+        b"To: u@x\r\n"
+        b"Subject: =?utf-8?b?RMOtYSBCY2M6IG1l?=\r\n"
+        b"Date: Tue, 14 Nov 2023 22:13:20 -0000\r\n"
+        b"MIME-Version: 1.0\r\n"
+        b'Content-Type: text/plain; charset="utf-8"\r\n'
+        b"Content-Transfer-Encoding: 8bit\r\n"
+        b"\r\n"
+        b"Dear all\r\nBye\r\n"
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_that_may_pass(tmp_path: Path) -> None:
