@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from datetime import datetime, time, timedelta
 from enum import Enum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -67,13 +68,13 @@ def voucher_code(secret: bytes, order_id: str, number: int) -> str:
         secret: at least 32 random bytes; who has it can compute every code.
     """
     assert len(secret) >= SECRET_BYTES_MIN
-    bits = int.from_bytes(_keyed(secret, f"code/{order_id}/{number}")[:10], "big")
+    bits = int.from_bytes(keyed_hash(secret, f"code/{order_id}/{number}")[:10], "big")
     return "".join(CROCKFORD[bits >> shift & 31] for shift in range(5 * CODE_LENGTH - 5, -1, -5))
 
 
 def code_hash(secret: bytes, code: str) -> str:
     """What is stored of a code: a keyed hash, 64 hex characters; the same however a person types the code."""
-    return _keyed(secret, f"hash/{normalized(code)}").hex()
+    return keyed_hash(secret, f"hash/{normalized(code)}").hex()
 
 
 def normalized(code: str) -> str:
@@ -120,5 +121,14 @@ def prepared(secret: bytes, order_id: str, number: int, *, expires_at: float, ti
     )
 
 
-def _keyed(secret: bytes, message: str) -> bytes:
-    return hmac.digest(secret, message.encode(), hashlib.sha256)
+def keyed_hash(secret: bytes, message: str) -> bytes:
+    """HMAC-SHA256, 32 bytes."""
+    mac = _keyed(secret).copy()
+    mac.update(message.encode())
+    return mac.digest()
+
+
+@lru_cache(maxsize=4)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """To be copied, as OpenSSL looks its algorithms up anew for each one that is made of a key."""
+    return hmac.new(secret, digestmod=hashlib.sha256)

@@ -1,11 +1,10 @@
 """What the fraud scan looks at: traces that each placed order leaves of its user, its card and its address."""
 
 import hashlib
-import hmac
 
 import msgspec
 
-from order_processing.domain import TEST_CARDS, FraudPolicy, FraudSignals, Order
+from order_processing.domain import TEST_CARDS, FraudPolicy, FraudSignals, Order, keyed_hash
 from order_processing.operations.context import Services
 from order_processing.stores import AddRecord, Record
 
@@ -25,7 +24,7 @@ _decode = msgspec.json.Decoder(Sighting).decode
 
 def source_key(services: Services, address: str) -> str:
     """What is kept of a client's address: a keyed hash, so that it can be counted but not read."""
-    return hmac.digest(services.voucher_secret(), f"source/{address}".encode(), hashlib.sha256).hex()[:32]
+    return keyed_hash(services.voucher_secret(), f"source/{address}").hex()[:32]
 
 
 def sightings_of(order: Order) -> tuple[AddRecord, ...]:
@@ -42,13 +41,15 @@ def signals_of(services: Services, order: Order, policy: FraudPolicy) -> FraudSi
     Raises:
         StoreUnavailableError: it cannot be found out, so nothing may be concluded.
     """
-    user, card, source = (_group(what, key) for what, key in _keys(order))
+    user = _group("user", order.user_guid)
     by_user = _seen(services, order, user, policy.user_window_seconds, policy.user_orders_max)
     by_card: list[Sighting] = []
     if not policy.is_anonymous(order.payment_token):
+        card = _group("card", _card(order))
         by_card = _seen(services, order, card, policy.card_window_seconds, policy.card_orders_max)
     from_source = 0
     if order.source:
+        source = _group("source", order.source)
         since, most = order.created_at - policy.source_window_seconds, policy.source_orders_max + 1
         from_source = services.store.records_count(source, most, since=since, until=order.created_at)
     return FraudSignals(

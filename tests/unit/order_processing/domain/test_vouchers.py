@@ -39,6 +39,17 @@ def test_a_code_is_the_same_whenever_it_is_derived() -> None:
     assert voucher_code(VOUCHER_SECRET, "o-1", 1) == voucher_code(VOUCHER_SECRET, "o-1", 1)
 
 
+def test_codes_and_their_hashes_stay_what_they_were_in_earlier_releases() -> None:
+    """A customer's code is derived again from the secret, and found by its hash in what an earlier release wrote."""
+    secret, other = b"s" * 32, b"key " * 20
+
+    code = voucher_code(secret, "o-1", 1)
+
+    assert code == "HYJ9VTDK3PD6KBJ6"
+    assert code_hash(secret, code) == "be05c747360c5c835f46624c5e7990db056a70ea066b3946db33cb75faee3926"
+    assert voucher_code(other, "o-2", 7) == "WS3NNW9EG2K1VX41"
+
+
 @pytest.mark.parametrize("typed", ["{}", " {} ", "{}".lower(), "{0}"])
 def test_a_code_is_found_however_it_is_typed(typed: str) -> None:
     code = voucher_code(VOUCHER_SECRET, "o-1", 1)
