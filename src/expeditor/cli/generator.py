@@ -1,20 +1,26 @@
 """A bounded load on the shop: orders at a rate, or a number of them in flight, and what became of them."""
 
+import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Any
 
-from expeditor.cli.clients import shop
+import httptools
+import msgspec
+
+from expeditor.cli.clients import REQUEST_SECONDS_MAX, HttpClient, settings
 from expeditor.cli.output import CommandError
 from expeditor.clock import SystemClock
 from expeditor.ids import SystemIds
+from expeditor.settings import HOST
 
 THREADS_MAX = 64
 SETTLE_SECONDS_MAX = 60.0
 WAIT_SECONDS = 10
+RECEIVE_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +112,13 @@ class _Generator:
 
     def work(self) -> None:
         """Sends orders, one after the other, until the plan's time is over."""
-        client = shop()
+        client = _Shop()
         while (number := self._next_number()) is not None:
             self._send(client, number)
 
     def settled(self) -> Report:
         """The report, once what was accepted has ended."""
-        client = shop()
+        client = _Shop()
         deadline = self._clock.monotonic() + SETTLE_SECONDS_MAX
         for order_id, sent_at in self._pending.items():
             wait = max(0, min(WAIT_SECONDS, deadline - self._clock.monotonic()))
@@ -135,7 +141,7 @@ class _Generator:
             self._progress(number + 1)
         return number
 
-    def _send(self, client: Any, number: int) -> None:
+    def _send(self, client: "_Shop", number: int) -> None:
         body = {
             "user_guid": f"load-{number % 1000}",
             "unit_id": self._plan.unit_id,
@@ -171,3 +177,66 @@ class _Generator:
 def _wait(seconds: float) -> dict[str, str]:
     """Asks for the answer once the order has come to rest (RFC 7240, section 4.3)."""
     return {"Prefer": f"wait={seconds:.0f}"}
+
+
+class _Shop(HttpClient):
+    """The shop over a connection that costs little: ``http.client`` parses every answer's headers as mail."""
+
+    def __init__(self) -> None:
+        super().__init__("the shop", settings().shop_port)
+        self._address = (HOST, settings().shop_port)
+        self._socket: socket.socket | None = None
+
+    def exchange(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        content = b"" if body is None else msgspec.json.encode(body)
+        sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+        head = f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{lines}Content-Length: {len(content)}\r\n\r\n"
+        try:
+            answer = self._answer(head.encode("latin-1") + content)
+        except (OSError, httptools.HttpParserError) as error:
+            self._hang_up()
+            message = f"{self.name} does not answer at port {self._address[1]} ({error}); `expeditor up` starts it"
+            raise CommandError(message) from error
+        if not answer.keeps_connection:
+            self._hang_up()
+        return answer.status, self._decoded(bytes(answer.body))
+
+    def _answer(self, request: bytes) -> "_Answer":
+        if self._socket is None:
+            self._socket = socket.create_connection(self._address, REQUEST_SECONDS_MAX)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.sendall(request)
+        answer = _Answer()
+        while not answer.is_complete:
+            received = self._socket.recv(RECEIVE_BYTES)
+            if not received:
+                raise ConnectionError("the connection was closed before the answer")
+            answer.parser.feed_data(received)
+        return answer
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+class _Answer:
+    """An answer while it arrives; httptools calls the methods named ``on_...``."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.body = bytearray()
+        self.is_complete = False
+        self.status = 0
+        self.keeps_connection = False
+
+    def on_body(self, part: bytes) -> None:
+        self.body += part
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+        self.status = self.parser.get_status_code()
+        self.keeps_connection = self.parser.should_keep_alive()
