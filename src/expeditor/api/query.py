@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from expeditor.api.errors import SerializationError, status_of, wire_code
 from expeditor.api.model import Reference, ServiceModel, Shape
@@ -32,10 +32,16 @@ def form_fields(request: HttpRequest) -> dict[str, str]:
     """
     try:
         text = request.body.decode() if request.method == "POST" else request.query
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FORM_FIELDS_MAX)
+        if text.count("&") >= FORM_FIELDS_MAX:
+            raise ValueError("too many fields")
+        pairs = [field.partition("=") for field in text.replace("+", " ").split("&") if field]
+        return {_unquoted(name): _unquoted(value) for name, _, value in pairs}
     except ValueError as error:
         raise SerializationError(f"the form is not UTF-8, or has more than {FORM_FIELDS_MAX} fields") from error
-    return dict(pairs)
+
+
+def _unquoted(text: str) -> str:
+    return unquote_to_bytes(text).decode() if "%" in text else text
 
 
 def tree_of(fields: Mapping[str, str]) -> Tree:
