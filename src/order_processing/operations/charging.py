@@ -42,7 +42,7 @@ from order_processing.operations.attempts import (
 )
 from order_processing.operations.breaking import demand_not_held
 from order_processing.operations.consequences import delivered, stock_sold
-from order_processing.operations.context import Change, Services, change, change_owned
+from order_processing.operations.context import Change, Services, change, change_owned, load_owned
 
 
 class PaymentMissingError(RefusedError):
@@ -73,7 +73,9 @@ def authorize(services: Services, order_id: str, epoch: int) -> Order:
     return _attempt(services, order, epoch, Purpose.AUTHORIZE)
 
 
-def capture(services: Services, order_id: str, epoch: int, *, units: tuple[int, ...] = ()) -> Order:
+def capture(
+    services: Services, order_id: str, epoch: int, *, units: tuple[int, ...] = (), known: Order | None = None
+) -> Order:
     """Takes the money for what was prepared; with it, in one transaction, vouchers are issued and the order completes.
 
     A reservation that has run out meanwhile is made once more.
@@ -81,6 +83,7 @@ def capture(services: Services, order_id: str, epoch: int, *, units: tuple[int, 
     Args:
         units: numbers of the units, from 1, that were delivered when not all were: only their share is taken, the
             rest of the reservation goes back, and the order is partially fulfilled.
+        known: the order as read a moment ago, which saves the first read.
 
     Raises:
         PaymentDeclinedError: the money could not be taken; release the order.
@@ -89,7 +92,7 @@ def capture(services: Services, order_id: str, epoch: int, *, units: tuple[int, 
         PaymentMissingError: it was not authorised.
         IllegalTransitionError: nothing was prepared.
     """
-    order = settle_unknown(services, order_id, epoch, Purpose.CAPTURE)
+    order = settle_unknown(services, order_id, epoch, Purpose.CAPTURE, known=known)
     if total_minor(order.payments, Purpose.CAPTURE):
         return _finished(services, order, epoch)
     _demand_status(order, OrderStatus.FULFILLING, OrderStatus.COMPLETED)
@@ -123,18 +126,25 @@ def void(services: Services, order_id: str, epoch: int) -> Order:
 
 
 def settle_unknown(
-    services: Services, order_id: str, epoch: int, purpose: Purpose, *, send_again: bool = True
+    services: Services,
+    order_id: str,
+    epoch: int,
+    purpose: Purpose,
+    *,
+    send_again: bool = True,
+    known: Order | None = None,
 ) -> Order:
     """Finds out what became of an attempt that was begun and not heard of.
 
     Args:
         send_again: whether one that had no effect so far is sent once more, under its key; else it is given up.
+        known: the order as read a moment ago, which saves the first read.
 
     Raises:
         StaleOwnerError: the order has another owner.
         PaymentDeclinedError, PaymentUnknownError, PaymentHeldError: as for the attempt itself.
     """
-    order = change_owned(services, order_id, epoch, lambda _: None)
+    order = load_owned(services, order_id, epoch, known)
     attempt = unresolved(order.payments, purpose)
     if attempt is None:
         return order

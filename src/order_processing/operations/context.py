@@ -111,6 +111,21 @@ def load(services: Services, order_id: str) -> Order:
     return order
 
 
+def load_owned(services: Services, order_id: str, epoch: int, known: Order | None = None) -> Order:
+    """The order as last committed, for its owner alone.
+
+    Args:
+        known: the order as read a moment ago, which saves the read.
+
+    Raises:
+        UnknownOrderError: there is none.
+        StaleOwnerError: someone else owns the order by now.
+    """
+    order = known or load(services, order_id)
+    demand_owner(order, epoch)
+    return order
+
+
 def readable(services: Services, order_id: str) -> Order | None:
     """The order as last committed, for a list; None: there is none, or a newer release wrote it, which is logged."""
     try:

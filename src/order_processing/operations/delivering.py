@@ -18,7 +18,7 @@ from order_processing.domain import (
 )
 from order_processing.errors import RefusedError
 from order_processing.gateways import Mail, ShipmentRequest
-from order_processing.operations.context import Change, Services, change_owned
+from order_processing.operations.context import Change, Services, change_owned, load_owned
 from order_processing.stores import PutVoucherCode
 
 MAIL_DOMAIN = "members.shop.example"
@@ -53,7 +53,7 @@ def _voucher(services: Services, order: Order, number: int) -> Voucher:
 
 def reserve_shipment(services: Services, order_id: str, epoch: int) -> Order:
     """Has the warehouse put the goods aside, once."""
-    order = change_owned(services, order_id, epoch, lambda _: None)
+    order = load_owned(services, order_id, epoch)
     if order.shipments:
         return order
     reserved = services.warehouse.reserve(ShipmentRequest(order_id, order.unit_id, order.quantity))
@@ -75,7 +75,7 @@ def send_confirmation(services: Services, order_id: str, epoch: int) -> Order:
         NotCompletedError: there is nothing to confirm.
         MailError: it could not be handed over.
     """
-    order = change_owned(services, order_id, epoch, lambda _: None)
+    order = load_owned(services, order_id, epoch)
     if order.status not in (OrderStatus.COMPLETED, OrderStatus.PARTIALLY_FULFILLED):
         raise NotCompletedError(order)
     message_id = f"{order_id}.confirmation@{MAIL_DOMAIN}"

@@ -101,4 +101,5 @@ def capture_delivered(services: Services, order_id: str, epoch: int) -> Order:
         NotShippedError: the warehouse has not shipped, or is not done.
         PaymentDeclinedError, PaymentUnknownError, PaymentMissingError, IllegalTransitionError: see ``capture``.
     """
-    return capture(services, order_id, epoch, units=units_to_charge(load(services, order_id)))
+    order = load(services, order_id)
+    return capture(services, order_id, epoch, units=units_to_charge(order), known=order)

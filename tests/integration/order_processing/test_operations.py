@@ -336,6 +336,19 @@ def test_a_capture_whose_answer_was_lost_completes_the_order_once(world: World) 
     assert world.payments.asked == ["authorize", "capture", "lookup"]
 
 
+def test_nobody_is_asked_for_money_on_the_strength_of_an_order_read_before_it_changed_hands(world: World) -> None:
+    order_id, epoch = world.claimed()
+    run(world, order_id, epoch, issue_vouchers)
+    known = world.order(order_id)
+    taken = hand_over(world.services, order_id, epoch, "the operator said so")
+
+    with pytest.raises(StaleOwnerError):
+        capture(world.services, order_id, epoch, known=known)
+
+    assert world.payments.asked == ["authorize"]
+    assert world.order(order_id) == taken
+
+
 @pytest.mark.parametrize("upto", HAPPY[:4], ids=lambda each: each.__name__)
 def test_an_order_that_is_given_up_gives_everything_back(world: World, upto: Operation) -> None:
     order_id, epoch = world.claimed()
