@@ -1,5 +1,6 @@
 """JSON payloads: the one type they have everywhere, and the strict way in and out."""
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
@@ -9,13 +10,10 @@ JSONValue: TypeAlias = "dict[str, JSONValue] | list[JSONValue] | str | int | flo
 PAYLOAD_BYTES_MAX = 262_144
 """Largest input, output or message, counted as UTF-8. Source: Step Functions service quotas."""
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
-
-def encode(value: JSONValue) -> bytes:
-    """*value* as compact JSON text in UTF-8."""
-    return _encoder.encode(value)
+encode: Callable[[JSONValue], bytes] = msgspec.json.Encoder().encode
+"""A value as compact JSON text in UTF-8."""
 
 
 def decode(text: bytes | str) -> JSONValue:
