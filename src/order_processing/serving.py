@@ -85,7 +85,8 @@ class JoinedWrites(asyncio.Transport):
 class BoundedHttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 whose request head is bounded in bytes, in lines and in time, and whose refusals are problem+json.
 
-    uvicorn with httptools bounds none of these: a head without an end would be collected for ever.
+    uvicorn with httptools bounds none of these: a head without an end would be collected for ever. A head that arrives
+    in one piece, as almost all do, costs no timer.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -121,10 +122,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > HEADER_BYTES_MAX and not self.transport.is_closing():
+        if not self._in_head or self.transport.is_closing():
+            return
+        if self._head_bytes > HEADER_BYTES_MAX:
             self._refuse(
                 431, f"the request head is larger than {HEADER_BYTES_MAX} bytes; send fewer or shorter headers"
             )
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEADER_SECONDS_MAX, self._head_is_late)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -132,7 +137,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if not self._in_head:
             self._in_head = True
             self._head_bytes = 0
-            self._head_timer = self.loop.call_later(HEADER_SECONDS_MAX, self._head_is_late)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -149,8 +153,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Only a request ends the time to be idle; for uvicorn any byte does, so a drip would keep a connection."""
         super().on_response_complete()
         self._stop_idle_timer()
-        if self.timeout_keep_alive_task is not None:
-            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._idle_timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text; ours says what to do
         self._refuse(*self._refusal)

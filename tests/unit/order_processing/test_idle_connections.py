@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from order_processing.serving import KEEP_ALIVE_SECONDS, UNREAD_SECONDS_MAX, BoundedHttpProtocol
+from order_processing.serving import HEADER_SECONDS_MAX, KEEP_ALIVE_SECONDS, UNREAD_SECONDS_MAX, BoundedHttpProtocol
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +130,23 @@ async def test_a_request_keeps_the_connection(connection: tuple[BoundedHttpProto
         loop.spend(KEEP_ALIVE_SECONDS / 2)
 
     assert not wire.is_closed
+
+
+@pytest.mark.parametrize("before", [b"", REQUEST + b"\r\n"], ids=["the first head", "a later head"])
+async def test_a_head_that_does_not_end_is_given_up(
+    connection: tuple[BoundedHttpProtocol, Wire], loop: Loop, before: bytes
+) -> None:
+    protocol, wire = connection
+    if before:
+        await answered(protocol, before)
+
+    protocol.data_received(REQUEST[:20])
+    loop.spend(HEADER_SECONDS_MAX / 2)
+    protocol.data_received(REQUEST[20:])
+    assert not wire.is_closed
+    loop.spend(HEADER_SECONDS_MAX / 2)
+
+    assert wire.is_closed
 
 
 async def test_a_client_that_stops_reading_is_dropped(connection: tuple[BoundedHttpProtocol, Wire], loop: Loop) -> None:
