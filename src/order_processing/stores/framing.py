@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -15,7 +16,8 @@ from order_processing.stores.contract import CommitUnknownError, ConflictError, 
 
 T = TypeVar("T")
 
-HEADER_BYTES = 4
+_length = struct.Struct("!I")
+HEADER_BYTES = _length.size
 FRAME_BYTES_MAX = 8 * 1024 * 1024
 ADDRESS_BYTES_MAX = 107
 """What fits into ``sockaddr_un``, without the terminating zero."""
@@ -46,7 +48,7 @@ def frame(value: Any) -> bytes:
     body = _encoder.encode(value)
     if len(body) > FRAME_BYTES_MAX:
         raise FrameError(f"a frame may have {FRAME_BYTES_MAX} bytes, this one has {len(body)}; commit less at once")
-    return len(body).to_bytes(HEADER_BYTES, "big") + body
+    return _length.pack(len(body)) + body
 
 
 class Frames(Generic[T]):
@@ -68,16 +70,17 @@ class Frames(Generic[T]):
         """
         self._buffer += received
         while len(self._buffer) >= HEADER_BYTES:
-            length = int.from_bytes(self._buffer[:HEADER_BYTES], "big")
+            (length,) = _length.unpack_from(self._buffer)
             if length > FRAME_BYTES_MAX:
                 raise FrameError(f"a frame may have {FRAME_BYTES_MAX} bytes, {length} were announced; close the socket")
-            if len(self._buffer) < HEADER_BYTES + length:
+            end = HEADER_BYTES + length
+            if len(self._buffer) < end:
                 return
-            body = bytes(self._buffer[HEADER_BYTES : HEADER_BYTES + length])
-            del self._buffer[: HEADER_BYTES + length]
+            body = self._buffer[HEADER_BYTES:end]
+            del self._buffer[:end]
             yield self._decoded(body)
 
-    def _decoded(self, body: bytes) -> T:
+    def _decoded(self, body: bytearray) -> T:
         try:
             return self._decoder.decode(body)
         except msgspec.DecodeError as error:
