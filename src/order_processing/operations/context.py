@@ -87,8 +87,7 @@ class Services:
     policy: Policy = field(default_factory=Policy)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """The next version of an order and what is written with it."""
 
     order: Order
