@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PIPELINE = "pipeline"
 RELEASE = "release"
 
+PIPELINES = frozenset(pipeline.value for pipeline in Pipeline)
+"""The variants of the first experiment."""
+
 ProviderFactory = Callable[[], "FeatureProvider"]
 
 
@@ -73,8 +76,7 @@ class Experiments:
         """Point 1, in the order service; without a usable answer the order takes the proven way, legacy."""
         if self._provider is None:
             return _default(PIPELINE, Pipeline.INSTANT.value, at)
-        known = frozenset(pipeline.value for pipeline in Pipeline)
-        return self._asked(self._provider).decide(PIPELINE, subject, Pipeline.LEGACY.value, at, known)
+        return self._asked(self._provider).decide(PIPELINE, subject, Pipeline.LEGACY.value, at, PIPELINES)
 
     def release(self, subject: Subject, current: str, at: float) -> Assignment:
         """Point 2, in the dispatcher, among any number; without a usable answer it is the *current* release."""
