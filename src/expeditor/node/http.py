@@ -7,6 +7,8 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from expeditor.node.joined_writes import JoinedWrites
+
 HEAD_BYTES_MAX = 65_536
 HEAD_LINES_MAX = 128
 HEAD_SECONDS_MAX = 10.0
@@ -33,8 +35,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Gives the first head its time."""
+        """Gives the first head its time, and has answers sent in one piece."""
         super().connection_made(transport)  # type: ignore[arg-type]
+        self.transport = JoinedWrites(self.transport, self.loop)
         self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
