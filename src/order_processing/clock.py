@@ -3,6 +3,8 @@
 import time
 from typing import Protocol
 
+from order_processing.waiting import pause
+
 
 class Clock(Protocol):
     """Tells the time. Instants are seconds since the epoch, UTC, as a float with at least millisecond precision."""
@@ -16,7 +18,7 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Blocks the calling thread; never used on an event loop."""
+        """Blocks the calling thread, or the task of a process that several share; never used on an event loop."""
         ...
 
 
@@ -30,7 +32,7 @@ class SystemClock:
         return time.perf_counter()
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        pause(seconds)
 
 
 class ManualClock:

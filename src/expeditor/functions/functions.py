@@ -223,7 +223,9 @@ class Functions(VersionCatalogue, AliasCatalogue):
         artifact = self._surroundings.artifacts.path(version.artifact)
         configuration = version.configuration
         environment = self._environment(version, artifact)
-        program = Program(artifact, configuration.handler, environment, configuration.memory_mb)
+        program = Program(
+            artifact, configuration.handler, environment, configuration.memory_mb, configuration.max_concurrency
+        )
         loader = Loader(version, program, self._zygote, self._logs, self._settings.load)
         return Pool(Workplace(version, self._logs, self._clock), loader, self._settings.pool)
 

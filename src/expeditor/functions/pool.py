@@ -25,7 +25,7 @@ class PoolSettings:
     """Limits of one version's pool.
 
     Attributes:
-        workers_max: processes that run at the same time.
+        workers_max: processes that run at the same time; workers may share them, as the version says.
         waiting_max: invocations that wait while all of them are busy; more are refused.
         patience_seconds: a call waits so long before the pool grows for it; it doubles at most each time.
         idle_seconds: a worker with nothing to do for so long is ended; the template after ten times that.
@@ -56,6 +56,7 @@ class Pool:
         self._workplace = workplace
         self._loader = loader
         self._settings = settings
+        self._workers_max = settings.workers_max * workplace.version.configuration.max_concurrency
         self._loop = asyncio.get_running_loop()
         self._workers: set[Worker] = set()
         self._idle: deque[Worker] = deque()
@@ -77,7 +78,7 @@ class Pool:
             self._idle.pop().run(call)
             return
         settings = self._settings
-        if len(self._waiting) + len(self._workers) >= settings.waiting_max + settings.workers_max:
+        if len(self._waiting) + len(self._workers) >= settings.waiting_max + self._workers_max:
             raise refusals.TooManyRequestsError(
                 f"Rate Exceeded. {len(self._waiting)} invocations of {self.version.arn} wait for "
                 f"{len(self._workers)} workers; try again later"
@@ -181,13 +182,13 @@ class Pool:
                 break
             worker.run(self._waiting.popleft())
             room -= 1
-        if self._waiting and len(self._workers) < settings.workers_max:
+        if self._waiting and len(self._workers) < self._workers_max:
             self._growth = self._loop.call_later(settings.patience_seconds, self._grow)
 
     def _useful_workers(self) -> int:
         """Handlers that only compute gain nothing from more processes than there are processors."""
         is_computing = self._waiting_share < WAITING_SHARE_MIN
-        return min(self._settings.workers_max, PROCESSORS) if is_computing else self._settings.workers_max
+        return min(self._workers_max, PROCESSORS) if is_computing else self._workers_max
 
     def _try_to_fork(self) -> Worker | None:
         """Another worker; None when none can be started: calls wait for those there are, or are refused."""

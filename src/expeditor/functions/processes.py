@@ -217,12 +217,17 @@ def _wait(process: "subprocess.Popen[bytes]") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a template runs: one function version."""
+    """What a template runs: one function version.
+
+    Attributes:
+        max_concurrency: workers that share one process; 1: each has its own.
+    """
 
     artifact: Path
     handler: str
     environment: Mapping[str, str]
     memory_mb: int
+    max_concurrency: int = 1
 
 
 class TemplateEvents(Protocol):
@@ -262,6 +267,7 @@ class Template:
                 dict(program.environment),
                 program.memory_mb,
                 import_in_worker,
+                program.max_concurrency,
             )
 
         with refusing_shortage(), contextlib.ExitStack() as undo:
@@ -286,7 +292,7 @@ class Template:
         return worker
 
     def kill(self, worker: int) -> None:
-        """Kills a worker; its watcher hears of it."""
+        """Kills a worker; its watcher hears of it. Asked again, kills also those that share its process."""
         self._control.send(End(worker))
 
     def end(self) -> None:

@@ -41,6 +41,11 @@ RESERVED_VARIABLES = frozenset(
 )
 """Variables that a function may not set. Source: Lambda developer guide, "Defined runtime environment variables"."""
 
+MAX_CONCURRENCY = "EXPEDITOR_MAX_CONCURRENCY"
+"""Variable of a function: how many of its invocations may share one process; 1 if it is not set."""
+
+MAX_CONCURRENCY_MAX = 64
+
 _RUNTIME = re.compile(r"python3\.\d+")
 _VARIABLE = re.compile(r"[a-zA-Z]\w*|_HANDLER|_X_AMZN_TRACE_ID", re.ASCII)
 
@@ -56,6 +61,11 @@ class FunctionConfiguration:
     environment: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     role: str = ""
+
+    @property
+    def max_concurrency(self) -> int:
+        """Invocations that may share one process."""
+        return int(self.environment.get(MAX_CONCURRENCY) or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +205,18 @@ def _check_environment(environment: Mapping[str, str]) -> None:
             "provided contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
+    _check_max_concurrency(environment.get(MAX_CONCURRENCY) or "1")
     size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
     if size > ENVIRONMENT_BYTES_MAX:
         raise refusals.InvalidParameterValueError(
             "Lambda was unable to configure your environment variables because the environment variables you have "
             f"provided exceeded the {ENVIRONMENT_BYTES_MAX // 1024}KB limit; they are {size} bytes"
+        )
+
+
+def _check_max_concurrency(text: str) -> None:
+    if not re.fullmatch(r"[1-9]\d?", text, re.ASCII) or int(text) > MAX_CONCURRENCY_MAX:
+        raise refusals.InvalidParameterValueError(
+            f"The environment variable {MAX_CONCURRENCY} is {text[:20]!r}; "
+            f"it must be a number from 1 to {MAX_CONCURRENCY_MAX}"
         )

@@ -18,6 +18,9 @@ from expeditor.functions.versions import FunctionVersion, Invocation
 
 UNHANDLED = "Unhandled"
 PRINTED_BYTES_MAX = 1_048_576
+DEAF_SECONDS = 1.0
+"""A worker that is not gone so long after it was to be killed: the process that it shares is busy with a neighbour."""
+
 STUCK_SECONDS = 2.0
 """A worker that is not gone so long after it was to be killed: its template does not do as it is told."""
 
@@ -69,7 +72,7 @@ class WorkerEvents(Protocol):
 
 
 class Worker:
-    """Runs one call after the other in a process of its own; a call that takes too long costs the process."""
+    """Runs one call after the other; one that takes too long costs the process, unless it shares that with others."""
 
     def __init__(self, template: Template, workplace: Workplace, events: WorkerEvents) -> None:
         self._loop = asyncio.get_running_loop()
@@ -177,7 +180,11 @@ class Worker:
         else:
             self._timed_out = True
             self._connection.kill()
-            self._timer = self._loop.call_later(STUCK_SECONDS, self._connection.kill_template)
+            self._timer = self._loop.call_later(DEAF_SECONDS, self._insist)
+
+    def _insist(self) -> None:
+        self._connection.kill()
+        self._timer = self._loop.call_later(STUCK_SECONDS - DEAF_SECONDS, self._connection.kill_template)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from order_processing.clock import SystemClock
 from order_processing.gateways.aws_signature import Keys, Signer
-from order_processing.gateways.http_client import Answer, HttpConnection, HttpError
+from order_processing.gateways.http_client import HttpConnections, HttpError
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
@@ -27,7 +27,7 @@ _OK = 200
 
 
 def aws_client(service: str, config: "Config | None" = None) -> Any:
-    """boto3's client of *service*, such as ``stepfunctions``, to be used by one thread; its connection ends with it.
+    """boto3's client of *service*, such as ``stepfunctions``; its connections end with it.
 
     A call to this machine that fails is made once more by botocore itself, which then does all it knows of errors and
     retries, unless *config* allows no more than one attempt.
@@ -68,7 +68,7 @@ class _Near:
         meta = client.meta
         self._host = urlsplit(meta.endpoint_url).netloc.rpartition("@")[2]
         self._url = f"http://{self._host}/"
-        self._connection = HttpConnection(self._url, ANSWER_SECONDS_MAX)
+        self._connections = HttpConnections(self._url, ANSWER_SECONDS_MAX)
         self._signer = Signer(meta.service_model.signing_name, meta.region_name)
         self._credentials = credentials
         self._clock = SystemClock()
@@ -77,7 +77,7 @@ class _Near:
 
     def close(self) -> None:
         """Hangs up."""
-        self._connection.close()
+        self._connections.close()
 
     def call(
         self, model: "OperationModel", params: Mapping[str, Any], **_: Any
@@ -98,7 +98,7 @@ class _Near:
         if body is None or params["method"] != "POST" or params["url"] != self._url:
             return None
         try:
-            answer = self._answer(self._lines(params["headers"], body), body)
+            answer = self._connections.answer("POST", "/", self._lines(params["headers"], body), body)
         except HttpError as error:
             if self._is_only_try:
                 raise ConnectionClosedError(endpoint_url=self._url, error=error) from error
@@ -115,15 +115,6 @@ class _Near:
         keys = Keys(frozen.access_key, frozen.secret_key, frozen.token)
         signed = self._signer.headers(keys, self._clock.now(), {**headers, "Host": self._host}, body)
         return "".join(f"{name}: {value}\r\n" for name, value in signed.items() if name != "Host")
-
-    def _answer(self, lines: str, body: bytes) -> Answer:
-        """A connection that was closed while it stood idle is made again."""
-        try:
-            return self._connection.answer("POST", "/", lines, body)
-        except HttpError as error:
-            if not error.unused:
-                raise
-        return self._connection.answer("POST", "/", lines, body)
 
 
 class _Body:

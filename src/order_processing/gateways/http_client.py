@@ -5,11 +5,13 @@
 
 import socket
 import ssl
+from collections import deque
 from urllib.parse import urlsplit
 
 import httptools
 
 from order_processing.errors import OrderProcessingError
+from order_processing.waiting import connect, readable
 
 ANSWER_BYTES_MAX = 65_536
 RECEIVE_BYTES = 16_384
@@ -93,17 +95,68 @@ class HttpConnection:
             self._socket = self._connect()
         self._socket.sendall(request)
         while not answer.complete:
+            self._wait(self._socket)
             received = self._socket.recv(RECEIVE_BYTES)
             if not received:
                 raise ConnectionError("the server hung up")
             answer.feed(received)
 
+    def _wait(self, connection: socket.socket) -> None:
+        """Gives way to whoever shares this process; what TLS has decoded already will not arrive again."""
+        if isinstance(connection, ssl.SSLSocket) and connection.pending():
+            return
+        if not readable(connection, self._timeout_seconds):
+            raise TimeoutError(f"nothing came within {self._timeout_seconds} s")
+
     def _connect(self) -> socket.socket:
-        connected = socket.create_connection(self._address, self._timeout_seconds)
+        connected = connect(self._address, self._timeout_seconds)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self._tls:
             return connected
         return ssl.create_default_context().wrap_socket(connected, server_hostname=self._address[0])
+
+
+class HttpConnections:
+    """Connections to one server, as many as there are callers at a time.
+
+    For requests that may be made twice: one is made again, once, when a kept-alive connection turns out to be closed.
+
+    Args:
+        timeout_seconds: see ``HttpConnection``.
+    """
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        self.url = url
+        self._timeout_seconds = timeout_seconds
+        self._idle: deque[HttpConnection] = deque()
+
+    def ask(self, method: str, target: str, headers: str = "", body: bytes = b"") -> tuple[int, bytes]:
+        """See ``HttpConnection``."""
+        answer = self.answer(method, target, headers, body)
+        return answer.status, bytes(answer.body)
+
+    def answer(self, method: str, target: str, headers: str = "", body: bytes = b"") -> "Answer":
+        """See ``HttpConnection``."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._new()
+        try:
+            return connection.answer(method, target, headers, body)
+        except HttpError as error:
+            if not error.unused:
+                raise
+            return connection.answer(method, target, headers, body)
+        finally:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Hangs up."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _new(self) -> HttpConnection:
+        return HttpConnection(self.url, self._timeout_seconds)
 
 
 class Answer:

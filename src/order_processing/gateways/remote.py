@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from order_processing.errors import OrderProcessingError, RefusedError, TransientError
-from order_processing.gateways.http_client import HttpConnection, HttpError
+from order_processing.gateways.http_client import HttpConnections, HttpError
 
 TIMEOUT_SECONDS = 10.0
 _ERROR_NAME = re.compile(r"[A-Z][A-Za-z]{2,60}")
@@ -61,7 +61,7 @@ class RemoteOperation:
         self._headers = "Content-Type: application/json\r\nAccept: application/json\r\n"
         if token:
             self._headers += f"Authorization: Bearer {token}\r\n"
-        self._connection = HttpConnection(f"{where.scheme}://{where.netloc}", timeout_seconds)
+        self._connections = HttpConnections(f"{where.scheme}://{where.netloc}", timeout_seconds)
 
     def perform(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The other system's answer.
@@ -82,12 +82,7 @@ class RemoteOperation:
 
     def _asked(self, target: str, body: bytes) -> tuple[int, bytes]:
         try:
-            try:
-                return self._connection.ask("POST", target, self._headers, body)
-            except HttpError as error:
-                if not error.unused:
-                    raise
-                return self._connection.ask("POST", target, self._headers, body)
+            return self._connections.ask("POST", target, self._headers, body)
         except HttpError as error:
             raise RemoteUnavailableError(self._name, self._url, error.reason) from error
 

@@ -1,6 +1,5 @@
 """The payment contract over HTTP, as the sandbox provider speaks it."""
 
-import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from order_processing.gateways.http_client import HttpConnection, HttpError
+from order_processing.gateways.http_client import HttpConnections, HttpError
 from order_processing.gateways.payment import (
     Absent,
     Authorization,
@@ -35,7 +34,7 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 
 class SandboxPayments:
-    """One kept-alive connection per thread; every wait is bounded.
+    """Kept-alive connections; every wait is bounded. The keys of changes make it safe to ask again.
 
     Args:
         url: of the provider, such as ``http://127.0.0.1:9090``.
@@ -43,9 +42,7 @@ class SandboxPayments:
     """
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
-        self._url = url
-        self._timeout_seconds = timeout_seconds
-        self._of_thread = threading.local()
+        self._connections = HttpConnections(url, timeout_seconds)
 
     def authorize(self, request: Authorization) -> Result:
         """Creates a payment that waits for its capture."""
@@ -73,14 +70,14 @@ class SandboxPayments:
     def lookup(self, reference: str) -> Succeeded | Unknown | Absent:
         """The payment made for *reference*; of several the one that was not declined."""
         try:
-            return found_payment(*self._ask("GET", f"/v1/payments?reference={quote(reference, safe='')}"))
+            return found_payment(*self._connections.ask("GET", f"/v1/payments?reference={quote(reference, safe='')}"))
         except (HttpError, msgspec.DecodeError) as error:
             return Unknown(f"look-up: {error}")
 
     def fetch(self, payment_id: str) -> Succeeded | Unknown | Absent:
         """The payment with this id."""
         try:
-            status, body = self._ask("GET", f"/v1/payments/{quote(payment_id, safe='')}")
+            status, body = self._connections.ask("GET", f"/v1/payments/{quote(payment_id, safe='')}")
             if status == HTTPStatus.NOT_FOUND:
                 return Absent()
             known = status == HTTPStatus.OK
@@ -90,33 +87,15 @@ class SandboxPayments:
         return Unknown(f"look-up answered {status}", answered=True) if payment is None else Succeeded(payment)
 
     def close(self) -> None:
-        """Hangs up the calling thread's connection."""
-        connection: HttpConnection | None = getattr(self._of_thread, "connection", None)
-        if connection is not None:
-            connection.close()
+        """Hangs up."""
+        self._connections.close()
 
     def _change(self, path: str, body: Mapping[str, Any], key: str) -> Result:
         headers = f"Content-Type: application/json\r\nIdempotency-Key: {quote(key, safe='/')}\r\n"
         try:
-            return result_of(*self._ask("POST", path, headers, msgspec.json.encode(body)))
+            return result_of(*self._connections.ask("POST", path, headers, msgspec.json.encode(body)))
         except (HttpError, msgspec.DecodeError) as error:
             return Unknown(str(error))
-
-    def _ask(self, method: str, path: str, headers: str = "", body: bytes = b"") -> tuple[int, bytes]:
-        """Asks again, once, when a kept-alive connection turns out to be closed; the key makes that safe."""
-        connection = self._connection()
-        try:
-            return connection.ask(method, path, headers, body)
-        except HttpError as error:
-            if not error.unused:
-                raise
-            return connection.ask(method, path, headers, body)
-
-    def _connection(self) -> HttpConnection:
-        connection: HttpConnection | None = getattr(self._of_thread, "connection", None)
-        if connection is None:
-            connection = self._of_thread.connection = HttpConnection(self._url, self._timeout_seconds)
-        return connection
 
 
 def found_payment(status: int, body: bytes) -> Succeeded | Unknown | Absent:

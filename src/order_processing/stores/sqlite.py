@@ -1,6 +1,5 @@
 """``OrderStore`` over one SQLite file: in the process that writes it, and in the others."""
 
-import select
 import socket
 import struct
 from collections import deque
@@ -16,6 +15,7 @@ from order_processing.stores.reads import SqliteReads
 from order_processing.stores.rows import rows_of
 from order_processing.stores.server import RECEIVE_BYTES, StoreServer
 from order_processing.stores.writer import Changed, Writer
+from order_processing.waiting import readable
 
 CONNECT_DELAYS_SECONDS = (0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.5, 0.9)
 """Two seconds in all: longer outages are the business of whoever retries the function."""
@@ -122,7 +122,6 @@ class _Link:
 
     def __init__(self, path: Path) -> None:
         self._socket = unix_socket()
-        self._arrival = select.poll()
         self._frames = Frames(list[Any])
         try:
             with address_of(path) as address:
@@ -133,7 +132,6 @@ class _Link:
         # A timeout of the kernel, as Python's own costs a poll before each call.
         timeout = struct.pack("@ll", REPLY_TIMEOUT_SECONDS, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-        self._arrival.register(self._socket, select.POLLIN)
 
     def send(self, request: bytes) -> bool:
         """False when the other side has hung up: a request that did not arrive whole is never carried out."""
@@ -152,7 +150,7 @@ class _Link:
         try:
             while True:
                 # A receive that sleeps is also woken when the writer takes the request, for nothing; a poll is not.
-                if not self._arrival.poll(REPLY_TIMEOUT_SECONDS * 1000):
+                if not readable(self._socket, REPLY_TIMEOUT_SECONDS):
                     raise CommitUnknownError(f"no answer within {REPLY_TIMEOUT_SECONDS} s")
                 received = self._socket.recv(RECEIVE_BYTES)
                 if not received:

@@ -52,7 +52,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     environment = {
         "ORDERS_DB": str(tmp_path / "orders.db"),
         "ORDERS_SOCKET": str(tmp_path / "orders.sock"),
-        "PAYMENTS_URL": payments._url,  # type: ignore[attr-defined]
+        "PAYMENTS_URL": payments._connections.url,  # type: ignore[attr-defined]
         "MAIL_OUTBOX": str(tmp_path / "outbox"),
         "VOUCHER_KEY_FILE": str(tmp_path / "secrets" / "voucher.key"),
         "ORDER_STATE_MACHINE_ARN": MACHINE,

@@ -3,6 +3,11 @@
 import time
 
 
+def monotonic() -> float:
+    """Seconds from an arbitrary start; never goes back."""
+    return time.monotonic()
+
+
 class Deadline:
     """An instant *milliseconds* from now, by a clock that never goes back."""
 

@@ -21,6 +21,11 @@ Received = Callable[[bytes, list[int]], None]
 """Takes a packet and the descriptors that came with it."""
 
 
+class _Child(NamedTuple):
+    number: int
+    ended: Callable[[int], None]
+
+
 class ForkServer:
     """Forks children, reports how each ended, and ends with the other side of *control*.
 
@@ -31,7 +36,9 @@ class ForkServer:
     def __init__(self, control: socket.socket, *, kills_orphans: bool = False) -> None:
         self._control = control
         self._kills_orphans = kills_orphans
-        self._children: dict[int, int] = {}
+        self._children: dict[int, _Child] = {}
+        self._poll = select.poll()
+        self._readers: dict[int, Callable[[], None]] = {}
         self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._ending = False
 
@@ -43,18 +50,27 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: self._end())
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(self._woken, select.POLLIN)
+        self.watch(self._control, lambda: self._receive(received))
+        self._poll.register(self._woken, select.POLLIN)
         while not self._ending:
-            ready = {descriptor for descriptor, _ in poll.poll()}
+            ready = {descriptor for descriptor, _ in self._poll.poll()}
             if self._woken in ready:
                 os.read(self._woken, 4096)
                 self._reap()
                 if self._kills_orphans:
                     _kill(_descendants(os.getpid(), spared=self._children))
-            if self._control.fileno() in ready:
-                self._receive(received)
+            for descriptor in ready & self._readers.keys():
+                self._readers[descriptor]()
+
+    def watch(self, readable: socket.socket, received: Callable[[], None]) -> None:
+        """Calls *received* whenever *readable* can be read."""
+        self._readers[readable.fileno()] = received
+        self._poll.register(readable, select.POLLIN)
+
+    def unwatch(self, readable: socket.socket) -> None:
+        """Stops watching, before the socket is closed; it need not be watched."""
+        if self._readers.pop(readable.fileno(), None) is not None:
+            self._poll.unregister(readable)
 
     def send(self, report: Report) -> None:
         """Sends *report*; silent when the other side is gone, as then ``serve`` ends."""
@@ -63,11 +79,15 @@ class ForkServer:
         except OSError:
             self._ending = True
 
-    def fork(self, child: int) -> bool:
-        """Forks the child that is to be called *child*; True in the child, which has left the server's role."""
+    def fork(self, child: int, ended: Callable[[int], None] | None = None) -> bool:
+        """Forks the child that is to be called *child*; True in the child, which has left the server's role.
+
+        Args:
+            ended: called with the status when the child has ended; None: that is reported.
+        """
         pid = os.fork()
         if pid:
-            self._children[pid] = child
+            self._children[pid] = _Child(child, ended or (lambda status: self.send(Exited(child, status))))
             return False
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -77,7 +97,7 @@ class ForkServer:
     def kill(self, child: int) -> None:
         """Kills the child called *child*, unless it is gone; its process group follows when it is reaped."""
         for pid, each in self._children.items():
-            if each == child:
+            if each.number == child:
                 os.kill(pid, signal.SIGKILL)
 
     def _end(self) -> None:
@@ -106,7 +126,7 @@ class ForkServer:
             _, status = os.waitpid(ended.si_pid, 0)
             child = self._children.pop(ended.si_pid, None)
             if child is not None:
-                self.send(Exited(child, status))
+                child.ended(status)
 
 
 def die_with_parent(parent: int) -> None:

@@ -55,7 +55,11 @@ class Reply(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Load(msgspec.Struct, array_like=True, frozen=True, tag=True):
-    """To the zygote, with the template's control socket: fork a template process."""
+    """To the zygote, with the template's control socket: fork a template process.
+
+    Attributes:
+        max_concurrency: workers that share one process; 1: each has its own.
+    """
 
     template: int
     artifact: str
@@ -63,6 +67,7 @@ class Load(msgspec.Struct, array_like=True, frozen=True, tag=True):
     environment: dict[str, str]
     memory_mb: int
     import_in_worker: bool
+    max_concurrency: int = 1
 
 
 class End(msgspec.Struct, array_like=True, frozen=True, tag=True):

@@ -19,8 +19,10 @@ from .faults import SandboxError, encode_error, error_object
 from .forking import ForkServer, adopt_orphans, die_with_parent, run_to_exit
 from .frames import PACKET_BYTES_MAX, End, Fork, Load, Loaded, NotLoaded
 from .handlers import Handler, load_handler
+from .hosting import Host, Hosts
 from .output import Output
 
+_STANDARD_OUTPUT = 1
 _CONNECTION = 3
 """Descriptor of the socket in templates and workers; 0, 1 and 2 are standard input, output and error."""
 
@@ -60,6 +62,7 @@ class _Template:
         self._server = ForkServer(control)
         self._output = output
         self._handler: Handler | None = None
+        self._hosts = Hosts(self._server, load.max_concurrency, self._become_host) if load.max_concurrency > 1 else None
 
     def run(self) -> None:
         """Loads the handler, reports, and forks until the node is gone."""
@@ -88,18 +91,31 @@ class _Template:
     def _received(self, message: bytes, descriptors: list[int]) -> None:
         order = _orders.decode(message)
         if isinstance(order, End):
-            self._server.kill(order.child)
+            (self._hosts or self._server).kill(order.child)
             return
-        inherited = Inherited(os.getpid(), *descriptors)
-        if self._server.fork(order.worker):
-            run_to_exit(lambda: self._become_worker(inherited))
+        if self._hosts is not None:
+            self._hosts.fork(order.worker, descriptors)
+        else:
+            inherited = Inherited(os.getpid(), *descriptors)
+            if self._server.fork(order.worker):
+                run_to_exit(lambda: self._become_worker(inherited))
         for descriptor in descriptors:
             os.close(descriptor)
 
     def _become_worker(self, inherited: Inherited) -> None:
         connection = _settle(inherited)
         _limit_memory(self._load.memory_mb)
-        worker.run(connection, self._handler, self._load.handler, self._output)
+        worker.run(connection, self._handler, self._load.handler, self._output, worker.OwnProcess(connection))
+
+    def _become_host(self, control: socket.socket) -> NoReturn:
+        inherited = Inherited(os.getppid(), control.detach(), _STANDARD_OUTPUT)
+
+        def run() -> None:
+            settled = _settle(inherited)
+            _limit_memory(self._load.memory_mb)
+            Host(settled, self._handler, self._load.handler).run()
+
+        run_to_exit(run)
 
 
 def _reported(fault: SandboxError) -> bytes:

@@ -7,8 +7,7 @@ import select
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -19,7 +18,7 @@ from .handlers import OWN_FILES, Handler, load_handler
 from .output import Output
 
 OWN_PAUSES = 1
-"""Voluntary context switches of an invocation that are the worker's own: waiting for a request."""
+"""Waits of an invocation that are the worker's own: for a request."""
 
 RESULT_BYTES_MAX = 6_291_556
 """Largest result. Source: the words of Function.ResponseSizeTooLarge."""
@@ -96,32 +95,65 @@ class ClientContext:
             ) from error
 
 
+class Pauses(Protocol):
+    """How a worker waits for a request, and how often it has waited, in its handler too."""
+
+    def wait(self) -> object:
+        """Returns when something of the request has arrived."""
+        ...
+
+    def count(self) -> int:
+        """Waits so far."""
+        ...
+
+
+class OwnProcess:
+    """Waits with all of this process, which has no other worker."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        self.wait = poll.poll
+
+    def count(self) -> int:
+        """Voluntary context switches."""
+        return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+
+
 class _Worker:
-    def __init__(self, connection: socket.socket, handler: Handler | None, handler_name: str, output: Output) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        handler: Handler | None,
+        handler_name: str,
+        output: Output,
+        pauses: Pauses,
+    ) -> None:
         self._connection = connection
-        self._poll = _arrivals(connection)
+        self._pauses = pauses
+        self._pauses_before = 0
         self._buffer = FrameBuffer()
         self._sending = threading.Lock()
         self._handler = handler
         self._handler_name = handler_name
         self._context = Context.of_this_process()
         self._output = output
-        self._pauses = 0
         self._pid = os.getpid()
         output.full = self._hand_over
 
-    def run(self) -> None:
-        """Serves requests until the node closes the connection."""
+    def run(self) -> bool:
+        """Serves requests until the node closes the connection, or memory ran out: False."""
         while (request := self._receive()) is not None:
             reply = self._reply(request)
             self._send(reply)
             if reply.outcome is Outcome.OUT_OF_MEMORY:
-                return
+                return False
+        return True
 
     def _receive(self) -> Request | None:
         while (body := self._buffer.take()) is None:
             # A receive that sleeps is also woken when the node takes the reply before, for nothing; a poll is not.
-            self._poll()
+            self._pauses.wait()
             count = self._connection.recv_into(self._buffer.room())
             if not count:
                 return None
@@ -145,10 +177,11 @@ class _Worker:
             # A child that the handler forked has come back with it; the reply is its parent's alone.
             self._output.flush()
             os._exit(0)
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        waited = used.ru_nvcsw - self._pauses > OWN_PAUSES
-        self._pauses = used.ru_nvcsw
-        return Reply(outcome, payload, self._output.take(), used.ru_maxrss // 1024, waited)
+        pauses = self._pauses.count()
+        waited = pauses - self._pauses_before > OWN_PAUSES
+        self._pauses_before = pauses
+        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        return Reply(outcome, payload, self._output.take(), memory_mb, waited)
 
     def _outcome(self, request: Request, deadline: Deadline) -> tuple[Outcome, bytes]:
         try:
@@ -175,16 +208,19 @@ class _Worker:
         return result
 
 
-def _arrivals(connection: socket.socket) -> Callable[[], object]:
-    """What waits until something has arrived on *connection*."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return poll.poll
+def run(
+    connection: socket.socket,
+    handler: Handler | None,
+    handler_name: str,
+    output: Output,
+    pauses: Pauses,
+) -> bool:
+    """Serves the node on *connection* until it closes; False: memory ran out, and the process should end.
 
-
-def run(connection: socket.socket, handler: Handler | None, handler_name: str, output: Output) -> None:
-    """Serves the node on *connection* until it closes; a *handler* of None is loaded with the first request."""
-    _Worker(connection, handler, handler_name, output).run()
+    Args:
+        handler: None: loaded with the first request.
+    """
+    return _Worker(connection, handler, handler_name, output, pauses).run()
 
 
 def _decode(payload: bytes) -> Any:

@@ -1,0 +1,95 @@
+"""Handlers for the tests of processes that several invocations share: they wait by giving way."""
+
+import logging
+import os
+import sys
+import threading
+
+from greenlet import getcurrent
+
+PRESENT = []
+
+
+def give_way(descriptor, seconds, writing=False):
+    return getcurrent().parent.switch((descriptor, writing, seconds))
+
+
+def meet(event, context):
+    """Waits until as many invocations as the event says are in this process."""
+    PRESENT.append(context.aws_request_id)
+    while len(PRESENT) < event:
+        give_way(-1, 0.001)
+    return os.getpid()
+
+
+def report(event, context):
+    print("print of", event)
+    give_way(-1, 0.001)
+    sys.stderr.write(f"stderr of {event}\n")
+    logging.getLogger().error("log of %s", event)
+    return os.getpid()
+
+
+def wait(event, context):
+    """Waits for the pipe named in the event, or forever; then notes that it went on."""
+    if event is None:
+        return os.getpid()
+    print("before the wait")
+    PRESENT.append(os.getpid())
+    pipe = os.open(event["pipe"], os.O_RDWR | os.O_NONBLOCK)
+    arrived = give_way(pipe, event.get("seconds", 3600))
+    os.open(event["went_on"], os.O_CREAT)
+    return arrived
+
+
+def count(event, context):
+    return len(PRESENT)
+
+
+def compute_or_wait(event, context):
+    """Waits for neighbours; "compute" then never gives way again."""
+    PRESENT.append(event)
+    while len(PRESENT) < 2:
+        give_way(-1, 0.001)
+    if event == "compute":
+        threading.Event().wait()
+    if event == "crash":
+        os._exit(3)
+    if event == "hoard":
+        return bytearray(1 << 40)
+    give_way(-1, 3600)
+    return None
+
+
+def write(event, context):
+    """Fills a pipe, then waits until there is room."""
+    reading, writing = os.pipe2(os.O_NONBLOCK)
+    os.write(writing, b"x" * 65_536)
+    room = give_way(writing, 0.001, writing=True)
+    os.read(reading, 65_536)
+    return [room, give_way(writing, 60, writing=True)]
+
+
+def fork(event, context):
+    """A child that waits as well, and ends as the handler would."""
+    if not event:
+        PRESENT.append(0)
+        while len(PRESENT) < 2:
+            give_way(-1, 0.001)
+        return os.getpid()
+    PRESENT.append(1)
+    parent = os.getpid()
+    child = os.fork()
+    give_way(-1, 0.001)
+    if os.getpid() == parent:
+        os.waitpid(child, 0)
+    return os.getpid()
+
+
+def outside(event, context):
+    """A thread of the handler's own has nobody to give way to."""
+    parents = []
+    thread = threading.Thread(target=lambda: parents.append(getcurrent().parent))
+    thread.start()
+    thread.join()
+    return parents
