@@ -13,6 +13,8 @@ from order_processing.stores.writer import Writer
 RECEIVE_BYTES = 65_536
 BACKLOG = 128
 
+_WRITTEN = frame(refusal_fields(None))
+
 log = logging.getLogger(__name__)
 
 
@@ -56,13 +58,9 @@ class StoreServer:
             return
         self._is_full = False
         accepted.setblocking(False)
-        peer = _Peer(self, accepted)
+        peer = _Peer(self, self._writer, accepted)
         self._peers.add(peer)
         self._writer.watch(accepted, peer.readable)
-
-    def submit(self, peer: "_Peer", rows: Rows) -> None:
-        """Puts a peer's transaction into the next commit."""
-        self._writer.submit(rows, peer.reply)
 
     def drop(self, peer: "_Peer") -> None:
         """Ends one connection; what it submitted may still be committed."""
@@ -75,16 +73,17 @@ class StoreServer:
 class _Peer:
     """One connection of another process."""
 
-    def __init__(self, server: StoreServer, accepted: socket.socket) -> None:
+    def __init__(self, server: StoreServer, writer: Writer, accepted: socket.socket) -> None:
         self.socket = accepted
         self._server = server
+        self._writer = writer
         self._frames = Frames(Rows)
 
     def readable(self) -> None:
         try:
             received = self.socket.recv(RECEIVE_BYTES)
             for rows in self._frames.feed(received):
-                self._server.submit(self, rows)
+                self._writer.submit(rows, self.reply)
         except (OSError, FrameError, StoreUnavailableError):
             received = b""
         if not received:
@@ -93,6 +92,6 @@ class _Peer:
     def reply(self, refusal: OrderProcessingError | None) -> None:
         """Sends one outcome; a peer that is gone, or does not read its few bytes, learns it by reading the store."""
         try:
-            self.socket.send(frame(refusal_fields(refusal)))
+            self.socket.send(_WRITTEN if refusal is None else frame(refusal_fields(refusal)))
         except OSError:
             self._server.drop(self)
