@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from order_processing.domain import AT_REST, Order, decode_order
 from order_processing.service.problems import Problem, ProblemError
@@ -25,17 +25,22 @@ class Watcher:
         until_rest: whether it waits for the order to come to rest, rather than for each change.
 
     Attributes:
-        order: the version seen last.
+        order: the version seen last; set by ``begin``.
     """
 
     __slots__ = ("_changed", "_newest", "_until_rest", "closed", "order")
 
-    def __init__(self, order: Order, *, until_rest: bool = False) -> None:
-        self.order = order
-        self.closed = False
-        self._newest: News = order
+    order: Order
+
+    def __init__(self, *, until_rest: bool = False, closed: bool = False) -> None:
+        self.closed = closed
         self._until_rest = until_rest
         self._changed = asyncio.Event()
+
+    def begin(self, order: Order) -> None:
+        """Takes the first version, before any other is shown."""
+        self.order = order
+        self._newest: News = order
 
     def show(self, news: News) -> None:
         """Takes a version; an older one than is known changes nothing."""
@@ -54,9 +59,11 @@ class Watcher:
 
         False: there is no newer one.
         """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._changed.wait()
+        timer = asyncio.get_running_loop().call_later(patience, self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            timer.cancel()
         self._changed.clear()
         is_news = self._newest is not self.order
         self._newest = self.order = _order(self._newest)
@@ -91,27 +98,26 @@ class OrderFeed:
                 self._look(order_id)
 
     @contextmanager
-    def watch(self, order: Order, *, until_rest: bool = False) -> Iterator[Watcher]:
-        """Watches an order until the block ends; what changed since *order* was read is shown at once.
+    def watch(self, order_id: str, *, until_rest: bool = False) -> Iterator[Watcher]:
+        """Watches an order until the block ends; what is written while it is read is shown as well.
 
         Args:
-            until_rest: see ``Watcher``.
+            until_rest: see ``Watcher``; one whose order is at rest counts for nothing.
 
         Raises:
-            ProblemError: WATCHERS_MAX are watching already.
+            ProblemError: there is no such order, or WATCHERS_MAX are watching already.
         """
-        if self._count >= WATCHERS_MAX:
-            detail = f"{WATCHERS_MAX} streams are open; ask GET /orders/{order.order_id} from time to time instead"
-            raise ProblemError(Problem.TOO_MANY_WATCHERS, detail, headers=((b"retry-after", b"5"),))
-        watcher = Watcher(order, until_rest=until_rest)
-        watcher.closed = self._closed
-        self._watchers.setdefault(order.order_id, set()).add(watcher)
+        watcher = Watcher(until_rest=until_rest, closed=self._closed)
+        self._watchers.setdefault(order_id, set()).add(watcher)
         self._count += 1
         try:
-            self._look(order.order_id)
+            watcher.begin(self._demand(order_id))
+            if self._count > WATCHERS_MAX and not (until_rest and watcher.order.status in AT_REST):
+                detail = f"{WATCHERS_MAX} streams are open; ask GET /orders/{order_id} from time to time instead"
+                raise ProblemError(Problem.TOO_MANY_WATCHERS, detail, headers=((b"retry-after", b"5"),))
             yield watcher
         finally:
-            self._leave(order.order_id, watcher)
+            self._leave(order_id, watcher)
 
     def close(self) -> None:
         """Ends every stream, so that the service can stop; their readers reconnect to the next one."""
@@ -126,6 +132,12 @@ class OrderFeed:
         watchers.discard(watcher)
         if not watchers:
             del self._watchers[order_id]
+
+    def _demand(self, order_id: str) -> Order:
+        order = self._read(order_id)
+        if order is None:
+            raise ProblemError(Problem.UNKNOWN_ORDER, "there is no order with this id; check the address")
+        return order
 
     def _look(self, order_id: str) -> None:
         order = self._read(order_id)

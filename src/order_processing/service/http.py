@@ -84,7 +84,10 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
 
 def header(scope: Scope, name: bytes) -> bytes:
     """The first value of the header *name*, b"" without one."""
-    return next((value for each, value in scope["headers"] if each == name), b"")
+    for each, value in scope["headers"]:
+        if each == name:
+            return bytes(value)
+    return b""
 
 
 def demand_media_type(scope: Scope, wanted: bytes) -> None:

@@ -62,21 +62,22 @@ class OrdersApi:
 
         ``Prefer: wait=N`` (RFC 7240) asks for the answer once the order is at rest, or after N seconds, at most 60.
         """
-        order = self._read(request)
         if request.wants_page():
-            return self._pages.order(order)
+            return self._pages.order(self._read(request))
         preferred = _WAIT.search(header(request.scope, b"prefer"))
-        if preferred is not None and order.status not in AT_REST:
-            order = await self._at_rest(order, min(WAIT_SECONDS_MAX, float(preferred[1])))
+        if preferred is None:
+            order = self._read(request)
+        else:
+            order = await self._at_rest(request, min(WAIT_SECONDS_MAX, float(preferred[1])))
         return Reply(200, self._document(order), JSON, (_VARY,))
 
     async def events(self, request: Request) -> None:
         """``GET /orders/{order_id}/events``: documents as server-sent events."""
-        await self._events.answer(self._read(request), request)
+        await self._events.answer(request.parameters["order_id"], request)
 
     async def live(self, request: Request) -> None:
         """``GET /orders/{order_id}/live``: the changing part of the order page as server-sent events."""
-        await self._live.answer(self._read(request), request)
+        await self._live.answer(request.parameters["order_id"], request)
 
     async def qr(self, request: Request) -> Reply:
         """``GET /orders/{order_id}/vouchers/{number}.svg``: the code of one voucher as an image."""
@@ -115,9 +116,9 @@ class OrdersApi:
     def _document(self, order: Order) -> bytes:
         return self._encode(order_view(order, self._voucher_secret()))
 
-    async def _at_rest(self, order: Order, patience: float) -> Order:
+    async def _at_rest(self, request: Request, patience: float) -> Order:
         deadline = self._clock.monotonic() + patience
-        with self._feed.watch(order, until_rest=True) as watcher:
+        with self._feed.watch(request.parameters["order_id"], until_rest=True) as watcher:
             while watcher.order.status not in AT_REST and not watcher.closed:
                 left = deadline - self._clock.monotonic()
                 if left <= 0 or not await watcher.changed(left):

@@ -44,17 +44,20 @@ class OrderStream:
         self._turns_at = turns_at
         self._rendered: dict[str, tuple[Order, bytes]] = {}
 
-    async def answer(self, order: Order, request: Request) -> None:
-        """Streams *order*, just read, and its changes.
+    async def answer(self, order_id: str, request: Request) -> None:
+        """Streams an order and its changes.
 
         ``Last-Event-ID`` (or ``seen`` in the query, which a page can set for its first connection) is the version seen
         last, which is not repeated. When an order at rest has been seen, the
         answer is 204, which tells browsers not to come back.
+
+        Raises:
+            ProblemError: it cannot be watched.
         """
         seen = header(request.scope, b"last-event-id") or request.query(("seen",)).get("seen", "").encode()
-        with self._feed.watch(order) as watcher:
+        with self._feed.watch(order_id) as watcher:
             request.started = True
-            if order.status in AT_REST and seen == b"%d" % order.version:
+            if watcher.order.status in AT_REST and seen == b"%d" % watcher.order.version:
                 await send_reply(request.send, Reply(204, b"", b"text/event-stream"))
                 return
             gone = asyncio.create_task(_close_when_gone(request.receive, watcher))

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from order_processing.domain import OrderStatus, TimelineEntry, moved, noted
+from order_processing.domain import Order, OrderStatus, TimelineEntry, moved, noted
 from order_processing.service import feed as feeds
 from order_processing.service import streams
-from order_processing.stores import PutOrder
+from order_processing.stores import PutDocument, PutOrder
+from order_processing.stores.rows import rows_of
 
 from .conftest import Shop
 
@@ -196,12 +197,41 @@ async def test_a_store_that_tells_nothing_is_polled(shop: Shop, order_id: str, m
     order = shop.store.order(order_id)
     assert order is not None
     newer = noted(order, TimelineEntry(1.0, "noted", "test"))
-    feed = feeds.OrderFeed(lambda _: newer)
+    stored = [order, newer]
+    feed = feeds.OrderFeed(lambda _: stored.pop(0) if len(stored) > 1 else newer)
     polling = asyncio.create_task(feed.poll())
 
-    with feed.watch(order) as watcher:
+    with feed.watch(order_id) as watcher:
+        assert watcher.order is order
         assert await watcher.changed(PATIENCE_SECONDS)
         assert watcher.order is newer
 
     polling.cancel()
     await asyncio.gather(polling, return_exceptions=True)
+
+
+async def test_a_change_while_the_order_is_read_is_shown(shop: Shop, order_id: str) -> None:
+    order = shop.store.order(order_id)
+    assert order is not None
+    newer = noted(order, TimelineEntry(1.0, "noted", "test"))
+
+    def read_late(_: str) -> Order:
+        feed.changed(each for each in rows_of((PutOrder(newer, order.version),)) if isinstance(each, PutDocument))
+        return order
+
+    feed = feeds.OrderFeed(read_late)
+
+    with feed.watch(order_id) as watcher:
+        assert await watcher.changed(PATIENCE_SECONDS)
+        assert watcher.order == newer
+
+
+async def test_an_order_at_rest_is_told_however_many_are_watched(
+    shop: Shop, order_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "WATCHERS_MAX", 0)
+    assert (await shop.get(f"/orders/{order_id}", prefer="wait=5")).status == 503
+    await advance(shop, order_id, OrderStatus.PROCESSING)
+    await advance(shop, order_id, OrderStatus.REJECTED)
+
+    assert (await shop.get(f"/orders/{order_id}", prefer="wait=5")).status == 200
