@@ -64,7 +64,7 @@ def assemble(
     relay = Relay(store, connect, services.clock, services.ids)
     metrics = Metrics(relay.figures, services.clock)
     metrics.watch_report(lambda: last_report(services))
-    voucher_times = VoucherTimes(store.order, metrics.to_voucher)
+    voucher_times = VoucherTimes(metrics.to_voucher)
     store.listen(feed.changed)
     store.listen(voucher_times.changed)
     placing = Placing(services, metrics, relay.wake)
