@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 import apsw
@@ -134,11 +134,12 @@ class Database:
             self._writer.close()
 
     def _lose_patience(self) -> None:
-        """Wakes the writer, which takes the patient work then, and sees that it is to end."""
+        """Wakes the writer, which takes the patient work then, or sees that it is to end."""
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        self._arrived.put(None)
+        if self._closing or not self._patient.empty():
+            self._arrived.put(None)
 
     def _write_until_closed(self) -> None:
         while not (self._closing and self._arrived.empty() and self._patient.empty()):
@@ -212,10 +213,9 @@ class Database:
 
 
 def _all_of(queue: "SimpleQueue[T]") -> Iterator[T]:
-    """Empties *queue*."""
-    with contextlib.suppress(Empty):
-        while True:
-            yield queue.get_nowait()
+    """Empties *queue*, from which nobody else takes."""
+    while not queue.empty():
+        yield queue.get_nowait()
 
 
 @contextlib.contextmanager
