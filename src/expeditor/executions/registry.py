@@ -23,9 +23,6 @@ class Registry:
         self.refused: set[str] = set()
         self._waiters: dict[int, list[Waiter]] = {}
 
-    def __len__(self) -> int:
-        return len(self.by_id)
-
     def add(self, running: Running) -> None:
         """Takes an execution in."""
         self.by_id[running.id] = running

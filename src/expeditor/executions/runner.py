@@ -87,7 +87,7 @@ class Runner:
         self._registry = registry
         self._names = names
         self._on_lost = on_lost
-        self._commits = Commits(parts.database, self, registry)
+        self._commits = Commits(parts.database, self, registry.by_id)
         self._loop = asyncio.get_running_loop()
         self._inbox: list[tuple[Running, AnyEvent, Waiter | None]] = []
         self._is_drain_due = False
