@@ -96,4 +96,6 @@ class Readers:
             raise StoreUnavailableError(str(self.path), str(error)) from error
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         connection.pragma("query_only", 1)
+        # Else a query with ORDER BY or LIMIT is compiled anew for the values of each call.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         return connection

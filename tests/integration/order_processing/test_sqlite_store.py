@@ -69,6 +69,33 @@ def test_a_file_has_one_writer(tmp_path: Path) -> None:
         store.close()
 
 
+def test_a_query_is_compiled_once_whatever_it_is_asked_for(tmp_path: Path) -> None:
+    store = SqliteOrderStore(tmp_path / "orders.db")
+    compiled: list[object] = []
+
+    def ask(number: int) -> None:
+        store.records(f"g-{number}", number, since=number)
+        store.records_count(f"g-{number}", number, since=number, until=number + 1)
+        store.orders(OrderFilter(updated_since=number, limit=number))
+        store.holds_expired(number, number)
+        store.unpublished(number)
+        store.audits(f"s-{number}", number)
+
+    def authorizer(*details: object) -> int:  # which SQLite asks while it compiles
+        compiled.append(details)
+        return apsw.SQLITE_OK
+
+    try:
+        store._readers.get().authorizer = authorizer
+        ask(1)
+        assert compiled
+        compiled.clear()
+        ask(2)
+        assert compiled == []
+    finally:
+        store.close()
+
+
 def test_a_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     connection = apsw.Connection(str(tmp_path / "orders.db"))
     connection.pragma("user_version", 99)
