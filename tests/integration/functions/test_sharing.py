@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,17 @@ async def test_call_that_waits_too_long_leaves_its_process_to_the_others_and_nev
     os.close(pipe)
 
 
+async def test_call_that_waited_too_long_does_not_go_on_when_its_process_ends(roomy: Region, tmp_path: Path) -> None:
+    await deploy(roomy, "wait", timeout_seconds=1)
+    os.mkfifo(tmp_path / "pipe")
+    error = await roomy.error({"pipe": str(tmp_path / "pipe"), "went_on": str(tmp_path / "went_on")})
+    [pid] = re.findall(r"before the wait of process (\d+)", error["log"])
+
+    await until(lambda: not Path(f"/proc/{pid}").exists())
+
+    assert not (tmp_path / "went_on").exists()
+
+
 async def test_wait_ends_when_something_arrives(roomy: Region, tmp_path: Path) -> None:
     await deploy(roomy, "wait", timeout_seconds=60)
     os.mkfifo(tmp_path / "pipe")
@@ -141,12 +153,19 @@ async def test_call_that_costs_the_process_costs_the_neighbours_and_no_more(
     assert {error["errorType"] for error in again} == {"Runtime.ExitError"}
 
 
-async def test_child_that_a_handler_forks_runs_nothing_of_the_neighbours(roomy: Region) -> None:
+async def test_child_that_a_handler_forks_runs_nothing_of_the_neighbours(roomy: Region, tmp_path: Path) -> None:
     await deploy(roomy, "fork", timeout_seconds=60)
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDWR)
+    child = await roomy.result(str(tmp_path / "pipe"))
 
-    pids = await asyncio.gather(roomy.result(0), roomy.result(1))
+    answered_by = {await roomy.result() for _ in range(30)}
+    os.write(pipe, b"x")
+    await until(lambda: not Path(f"/proc/{child}/stat").exists() or " Z " in Path(f"/proc/{child}/stat").read_text())
 
-    assert len(set(pids)) == 1
+    assert len(answered_by) == 1
+    assert child not in answered_by
+    os.close(pipe)
 
 
 async def test_thread_of_a_handler_waits_by_itself(roomy: Region) -> None:

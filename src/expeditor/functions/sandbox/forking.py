@@ -59,8 +59,9 @@ class ForkServer:
                 self._reap()
                 if self._kills_orphans:
                     _kill(_descendants(os.getpid(), spared=self._children))
-            for descriptor in ready & self._readers.keys():
-                self._readers[descriptor]()
+            for descriptor in ready:
+                if (read := self._readers.get(descriptor)) is not None:
+                    read()
 
     def watch(self, readable: socket.socket, received: Callable[[], None]) -> None:
         """Calls *received* whenever *readable* can be read."""

@@ -49,6 +49,7 @@ class Hub:
         self._frozen: list[Task] = []
         self._pauses = NEVER
         self._is_child = False
+        # This also keeps the hub, and with it all tasks: one that is dropped would run its ``finally`` blocks.
         os.register_at_fork(after_in_child=self._become_child)
 
     def watch(self, descriptor: int, readable: Callable[[], None]) -> None:

@@ -34,12 +34,13 @@ def wait(event, context):
     """Waits for the pipe named in the event, or forever; then notes that it went on."""
     if event is None:
         return os.getpid()
-    print("before the wait")
+    print("before the wait of process", os.getpid())
     PRESENT.append(os.getpid())
     pipe = os.open(event["pipe"], os.O_RDWR | os.O_NONBLOCK)
-    arrived = give_way(pipe, event.get("seconds", 3600))
-    os.open(event["went_on"], os.O_CREAT)
-    return arrived
+    try:
+        return give_way(pipe, event.get("seconds", 3600))
+    finally:
+        os.close(os.open(event["went_on"], os.O_CREAT))
 
 
 def count(event, context):
@@ -71,19 +72,15 @@ def write(event, context):
 
 
 def fork(event, context):
-    """A child that waits as well, and ends as the handler would."""
-    if not event:
-        PRESENT.append(0)
-        while len(PRESENT) < 2:
-            give_way(-1, 0.001)
+    """Leaves a child behind that gives way until a byte arrives in the pipe; without an event only says who it is."""
+    if event is None:
         return os.getpid()
-    PRESENT.append(1)
+    pipe = os.open(event, os.O_RDWR | os.O_NONBLOCK)
     parent = os.getpid()
     child = os.fork()
-    give_way(-1, 0.001)
-    if os.getpid() == parent:
-        os.waitpid(child, 0)
-    return os.getpid()
+    if os.getpid() != parent:
+        give_way(pipe, 60)
+    return child
 
 
 def outside(event, context):
