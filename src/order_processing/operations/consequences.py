@@ -49,8 +49,9 @@ def learnt(order: Order, heard: PaymentAttempt, at: float) -> Change | None:
         return None
     paid = _in_ledger(order, heard, at)
     change = _CONSEQUENCES[heard.purpose](paid, heard, at)
-    writes = (*change.writes, *_alerts(change.order, heard, at))
-    if _concerns_queue(known, heard) or must_be_undone(change.order):
+    to_undo = must_be_undone(change.order)
+    writes = (*change.writes, *_alerts(change.order, heard, at, to_undo=to_undo))
+    if to_undo or _concerns_queue(known, heard):
         writes = (*writes, _queued(change.order, heard.at))
     return Change(change.order, writes)
 
@@ -159,18 +160,22 @@ def _in_status(order: Order, to: OrderStatus, at: float) -> Order:
     return order if order.status is to or not is_waiting(order) else advanced(order, to, at)
 
 
-def _alerts(order: Order, attempt: PaymentAttempt, at: float) -> tuple[Write, ...]:
+def _alerts(order: Order, attempt: PaymentAttempt, at: float, *, to_undo: bool) -> tuple[Write, ...]:
     """Whom to call because of *attempt*, which is in the order's ledger."""
-    number = 1 + [each.key for each in order.payments].index(attempt.key)
     if attempt.outcome is Outcome.SUCCEEDED and attempt.purpose in (Purpose.AUTHORIZE, Purpose.CAPTURE):
-        if not must_be_undone(order):
+        if not to_undo:
             return ()
         why = "it was given up" if order.status in DEAD else "it is paid already"
         text = f"{attempt.purpose.value} succeeded late: {why}; the money goes back by itself, check that it did"
-        return (raised(an_alert(AlertKind.LATE_PAYMENT, order.order_id, number, at=at, text=text)),)
+        return (_alert(AlertKind.LATE_PAYMENT, order, attempt, at, text),)
     if attempt.outcome is not Outcome.DECLINED or attempt.purpose not in (Purpose.VOID, Purpose.REFUND):
         return ()
     asked_for = attempt.purpose is Purpose.REFUND and attempt.request != UNDO
     kind = AlertKind.REFUND_FAILED if asked_for else AlertKind.UNDO_FAILED
     text = f"{attempt.purpose.value} was refused ({attempt.detail}); settle it with the provider, then resolve this"
-    return (raised(an_alert(kind, order.order_id, number, at=at, text=text)),)
+    return (_alert(kind, order, attempt, at, text),)
+
+
+def _alert(kind: AlertKind, order: Order, attempt: PaymentAttempt, at: float, text: str) -> Write:
+    number = 1 + [each.key for each in order.payments].index(attempt.key)
+    return raised(an_alert(kind, order.order_id, number, at=at, text=text))
