@@ -73,7 +73,7 @@ class Writer:
         self._wake_out.setblocking(False)
         self._closing = False
         self._pause = threading.Event()
-        self._is_woken = False
+        self._is_asleep = False
         self._is_refusing = False
         self.watch(self._wake_out, self._drain_wakes)
         self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
@@ -100,10 +100,10 @@ class Writer:
         self._selector.unregister(sock)
 
     def wake(self) -> None:
-        """Makes the thread look around now; one wake that it has not seen yet is enough for all."""
-        if self._is_woken:
+        """Makes the thread look around if it is asleep; otherwise it does so before it sleeps. One wake is enough for all."""
+        if not self._is_asleep:
             return
-        self._is_woken = True
+        self._is_asleep = False
         with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
             self._wake_in.send(b"\0")
 
@@ -148,15 +148,16 @@ class Writer:
 
     def _look_around(self) -> None:
         """Takes in what has arrived; waits for it when there is nothing to do."""
-        for key, _ in self._selector.select(0 if self._waiting else None):
+        self._is_asleep = True  # before it is known that nothing waits: what comes after that look wakes
+        arrived = self._selector.select(0 if self._waiting or self._closing else None)
+        self._is_asleep = False
+        for key, _ in arrived:
             key.data()
 
     def _drain_wakes(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while self._wake_out.recv(4096):
                 pass
-        # Only now: a wake before this is answered by the look-around to come, and its byte may be gone already.
-        self._is_woken = False
 
     def _commit(self, batch: list[Work]) -> None:
         fault = self._write(batch)
