@@ -43,6 +43,7 @@ class SnsPublisher:
             read_timeout=READ_SECONDS_MAX,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
+            parameter_validation=False,  # of what is put together here, which SNS checks as well
         )
         try:
             return cls(aws_client("sns", config), topic_arn)
