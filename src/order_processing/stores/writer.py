@@ -100,7 +100,7 @@ class Writer:
         self._selector.unregister(sock)
 
     def wake(self) -> None:
-        """Makes the thread look around if it is asleep; otherwise it does so before it sleeps. One wake is enough for all."""
+        """Makes the thread look around if it sleeps: before that it does so by itself. One wake is enough for all."""
         if not self._is_asleep:
             return
         self._is_asleep = False
