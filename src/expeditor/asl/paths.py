@@ -10,7 +10,7 @@ from expeditor.asl.cursor import Cursor, PathSyntaxError
 from expeditor.asl.jayway import VISITS_MAX, BeyondEndError, NoResultError, Query, TooCostlyError, Walk
 from expeditor.asl.jayway_parser import parse, parse_prefix, parse_steps
 from expeditor.asl.safe_regex import RegexTimeoutError
-from expeditor.asl.scope import MISSING, EvaluationError, Expression, Lookup, Missing, Scope, Selected
+from expeditor.asl.scope import MISSING, EvaluationError, Expression, Lookup, Scope, Selected
 from expeditor.payloads import JSONValue, encode
 
 __all__ = [
@@ -189,16 +189,17 @@ class ReferencePath:
         Raises:
             EvaluationError: ``States.ReferencePathConflict``; the way leads through something else.
         """
-        copies: list[Any] = []
+        changed: list[tuple[Any, str | int]] = []
         current: Any = document
         for key in self.keys:
-            if isinstance(current, Missing):
+            if current is MISSING:
                 current = {}
             if not (isinstance(current, dict) and isinstance(key, str)) and not _has(current, key):
                 raise _conflict(key, document)
-            copies.append(current.copy())
+            changed.append((current.copy(), key))
             current = current.get(key, MISSING) if isinstance(current, dict) else current[key]
-        for key, copy in zip(reversed(self.keys), reversed(copies), strict=True):
+        while changed:
+            copy, key = changed.pop()
             copy[key] = value
             value = copy
         return value
