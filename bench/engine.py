@@ -23,7 +23,7 @@ from expeditor.executions import CreateStateMachine, Engine, LoopAlarm, Parts
 from expeditor.functions import FunctionCode, FunctionConfiguration, Functions
 from expeditor.ids import SystemIds
 from expeditor.integrations import Integrations
-from expeditor.node import calm_collector
+from expeditor.node import calm_collector, run_in_turns
 from expeditor.payloads import encode
 from expeditor.store import Database
 
@@ -89,6 +89,7 @@ class Numbers:
 
 
 async def _measure(home: Path, seconds: float) -> dict[str, Any]:
+    run_in_turns()
     database = Database.open(home / "node.db", "expeditor.store.migrations")
     results = await open_results(home / "floor.db")
     functions = Functions.open(database, home, SystemClock(), SystemIds())

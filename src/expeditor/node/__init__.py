@@ -5,6 +5,7 @@ from expeditor.node.deployment import pinned_definition
 from expeditor.node.memory import calm_collector
 from expeditor.node.node import Node, Setup, prepare_home, run_node, started_node
 from expeditor.node.parameters import node_parameters
+from expeditor.node.scheduling import run_in_turns
 from expeditor.node.template import Template
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "pinned_definition",
     "prepare_home",
     "read_application",
+    "run_in_turns",
     "run_node",
     "started_node",
 ]

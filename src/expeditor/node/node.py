@@ -23,6 +23,7 @@ from expeditor.node.descriptors import raise_descriptor_limit
 from expeditor.node.memory import calm_collector
 from expeditor.node.parameters import node_parameters
 from expeditor.node.schedules import Schedule, Schedules
+from expeditor.node.scheduling import run_in_turns
 from expeditor.node.server import Receive, Scope, Send, Server, bind, shared
 from expeditor.node.services import Service
 from expeditor.node.template import Template
@@ -104,6 +105,7 @@ async def run_node(template_path: Path, setup: Setup) -> None:
         ExpeditorError: the template, a setting or the data cannot be used; nothing stays running.
     """
     raise_descriptor_limit()
+    run_in_turns()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
