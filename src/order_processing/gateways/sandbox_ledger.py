@@ -197,9 +197,8 @@ class SandboxLedger:
             self._connection.execute("INSERT OR IGNORE INTO unresolved VALUES (?)", (request.reference,))
             return _SILENCE
         payment = self._decide(request)
-        self._save(payment)
         late = request.token == Token.TIMEOUT_THEN_OK.value
-        return Answer(402 if payment.decline_code else 201, msgspec.json.encode(payment), late=late)
+        return Answer(402 if payment.decline_code else 201, self._saved(payment), late=late)
 
     def _decide(self, request: Create) -> Payment:
         """The payment that *request*'s card leads to; an unknown card is declined."""
@@ -224,8 +223,7 @@ class SandboxLedger:
         payment = ACTIONS[action](self._load(payment_id), request.amount_minor)
         if action == "refund":
             payment = msgspec.structs.replace(payment, refund_keys=(*payment.refund_keys, key))
-        self._save(payment)
-        return Answer(200, msgspec.json.encode(payment))
+        return Answer(200, self._saved(payment))
 
     def _load(self, payment_id: str) -> Payment:
         row = self._connection.execute("SELECT document FROM payment WHERE id = ?", (payment_id,)).fetchone()
@@ -242,13 +240,15 @@ class SandboxLedger:
             return payment
         return msgspec.structs.replace(payment, status=PaymentStatus.VOIDED, decline_code=EXPIRED)
 
-    def _save(self, payment: Payment) -> None:
-        values = (payment.id, payment.reference, msgspec.json.encode(payment))
+    def _saved(self, payment: Payment) -> bytes:
+        """The payment's document, as it is written now."""
+        document = msgspec.json.encode(payment)
         self._connection.execute(
             "INSERT INTO payment (id, reference, document) VALUES (?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET document = excluded.document",
-            values,
+            (payment.id, payment.reference, document),
         )
+        return document
 
     def _is_unresolved(self, reference: str) -> bool:
         query = "SELECT 1 FROM unresolved WHERE reference = ?"
