@@ -9,6 +9,10 @@ from expeditor.console.graph import Mark, Trail
 _ATTEMPT_BEGINS = ("LambdaFunctionScheduled", "TaskScheduled", "ActivityScheduled")
 _ATTEMPT_FAILS = ("Failed", "TimedOut", "ScheduleFailed", "StartFailed", "SubmitFailed")
 _END_OF_SCOPE = ("Succeeded", "Started")
+_SCOPE_BEGINS = ("ParallelStateStarted", "MapStateStarted")
+_SCOPE_ENDS = ("ParallelStateSucceeded", "ParallelStateFailed", "MapStateSucceeded", "MapStateFailed")
+_PREVAILING = ("failed", "running")
+"""What a state of a Parallel or Map is shown as when it was entered several times and this befell one of them."""
 
 
 class Event(Protocol):
@@ -57,6 +61,7 @@ class Visit:
     Attributes:
         input, output: JSON text.
         error: why it failed, when it did, even if a catcher took over.
+        scope: the stay in the Parallel or Map that it is part of.
     """
 
     name: str
@@ -68,6 +73,12 @@ class Visit:
     error: str | None = None
     cause: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    scope: "Visit | None" = None
+
+    @property
+    def is_dealt_with(self) -> bool:
+        """Whether what it is part of has gone on without it."""
+        return self.scope is not None and (self.scope.exited_at is not None or self.scope.is_dealt_with)
 
     @property
     def milliseconds(self) -> float | None:
@@ -85,7 +96,7 @@ def failed_visit(stays: Sequence[Visit]) -> int | None:
     ended = [
         number
         for number, visit in enumerate(stays, 1)
-        if visit.exited_at is None and (visit.error or visit.kind == "Fail")
+        if visit.exited_at is None and not visit.is_dealt_with and (visit.error or visit.kind == "Fail")
     ]
     return ended[-1] if ended else None
 
@@ -94,9 +105,13 @@ def trail(events: Sequence[Event], is_running: bool) -> Trail:
     """What to highlight in the machine's picture."""
     stays, taken = _read(events)
     marks: dict[str, Mark] = {}
+    latest: dict[str, Visit] = {}
     for visit in stays:
-        before = marks.get(visit.name)
-        marks[visit.name] = Mark(_state_of(visit, is_running), before.visits + 1 if before else 1)
+        state, before, earlier = _state_of(visit, is_running), marks.get(visit.name), latest.get(visit.name)
+        if before is not None and earlier is not None and visit.scope is not None and visit.scope is earlier.scope:
+            state = next((each for each in _PREVAILING if each in (before.state, state)), state)
+        marks[visit.name] = Mark(state, before.visits + 1 if before else 1)
+        latest[visit.name] = visit
     return Trail(marks, frozenset(taken))
 
 
@@ -115,32 +130,47 @@ def _last_attempt_failed(visit: Visit) -> bool:
 def _read(events: Sequence[Event]) -> tuple[list[Visit], set[tuple[str | None, str | None]]]:
     stays: list[Visit] = []
     owner: dict[int, Visit | None] = {0: None}
+    scope: dict[int, Visit | None] = {0: None}
     left_from: dict[int, str | None] = {0: None}
     taken: set[tuple[str | None, str | None]] = set()
     for event in events:
         visit = owner.get(event.previous_event_id)
+        within = scope.get(event.previous_event_id)
         source = left_from.get(event.previous_event_id)
         if event.type.endswith("StateEntered"):
-            visit = _entered(event)
+            visit = _entered(event, within)
             stays.append(visit)
             taken.add((source, visit.name))
         elif event.type.endswith("StateExited"):
             source = event.details["stateExitedEventDetails"]["name"]
             visit = _exited(event, source, visit, stays)
+            within = visit.scope if visit is not None else None
             left_from[event.id] = source
         else:
             if source is not None and event.type.endswith(_END_OF_SCOPE):
                 taken.add((source, None))
-            if visit is not None:
+            if event.type in _SCOPE_BEGINS:
+                within = visit
+            elif event.type in _SCOPE_ENDS and within is not None:
+                visit, within = _left(event, within, visit), within.scope
+            elif visit is not None:
                 _task_event(event, visit)
         owner[event.id] = visit
+        scope[event.id] = within
     return stays, taken
 
 
-def _entered(event: Event) -> Visit:
+def _left(event: Event, scope: Visit, inner: Visit | None) -> Visit:
+    """The Parallel or Map that ends here; its error is that of the state inside in which it arose."""
+    if event.type.endswith("Failed") and inner is not None:
+        scope.error, scope.cause = inner.error, inner.cause
+    return scope
+
+
+def _entered(event: Event, scope: Visit | None) -> Visit:
     details = event.details["stateEnteredEventDetails"]
     kind = event.type.removesuffix("StateEntered")
-    return Visit(details["name"], kind, event.at, details.get("input", ""))
+    return Visit(details["name"], kind, event.at, details.get("input", ""), scope=scope)
 
 
 def _exited(event: Event, name: str, visit: Visit | None, stays: Sequence[Visit]) -> Visit | None:
@@ -157,7 +187,7 @@ def _task_event(event: Event, visit: Visit) -> None:
     if event.type in _ATTEMPT_BEGINS:
         visit.attempts.append(Attempt(event.at))
         return
-    ends_badly = event.type.endswith(_ATTEMPT_FAILS)
+    ends_badly = event.type.endswith(_ATTEMPT_FAILS) and not event.type.startswith("MapIteration")
     if visit.attempts and (ends_badly or event.type.endswith("Succeeded")) and visit.attempts[-1].ended_at is None:
         visit.attempts[-1].ended_at = event.at
     if ends_badly:
