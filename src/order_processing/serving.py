@@ -77,8 +77,9 @@ class JoinedWrites(asyncio.Transport):
         self._transport.set_protocol(protocol)
 
     def _release(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
+        """Sends what is held back, unless the connection has broken off meanwhile."""
+        held, self._held = self._held, b""
+        if held and not self._transport.is_closing():
             self._transport.write(held)
 
 

@@ -14,7 +14,7 @@ from expeditor.store import Database, executions, map_runs, state_machines
 _log = logging.getLogger(__name__)
 
 COMPANY_MIN = 2
-GATHER_SECONDS = 0.008
+GATHER_SECONDS = 0.002
 GATHERED_SHARE = 0.25
 GATHERED_MAX = 16
 """After a commit with COMPANY_MIN executions others are expected, and the next one gathers: until it has that share of

@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5_000
 
+STATEMENTS_KEPT = 512
+"""Compiled statements that a connection keeps, as many as apsw allows; writes of many rows have a form per number."""
+
 PATIENCE_SECONDS = 0.05
 """So long patient work waits for a commit to join; then it gets one of its own."""
 
@@ -169,7 +172,7 @@ class Database:
         """None when all of *batch* is on disk, else the piece that failed (None: the commit itself) and why."""
         try:
             connection = self._writer = self._writer or _connect(self.path)
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - the edge of the writer thread: whatever was raised goes to the waiters
             return None, CommitUnknownError(self.path, str(error))
         at: _Work[Any] | None = None
         try:
@@ -229,8 +232,10 @@ def _sqlite_refuses(path: Path) -> Iterator[None]:
 
 def _connect(path: Path) -> apsw.Connection:
     with _sqlite_refuses(path):
-        connection = apsw.Connection(str(path))
+        connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_KEPT)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        # Else a query with ORDER BY or LIMIT is compiled anew for the values of each call.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         _pragma(connection, path, "journal_mode", "wal")
         _pragma(connection, path, "synchronous", 2)
         _pragma(connection, path, "foreign_keys", 1)

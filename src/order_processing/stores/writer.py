@@ -31,8 +31,8 @@ Changed = Callable[[Sequence[PutDocument]], None]
 """Told, on the writer's thread, the orders that a commit changed, as they are on disk now."""
 
 COMPANY_MIN = 3
-GATHER_SECONDS = 0.0003
-GATHER_SECONDS_MAX = 0.004
+GATHER_SECONDS = 0.00005
+GATHER_SECONDS_MAX = 0.001
 """After a commit of COMPANY_MIN transactions or more others are expected, and the next one gathers for so long times
 their number: a commit of ten costs little more than one of two, and whoever has company waits for processors anyway."""
 

@@ -25,6 +25,9 @@ class Recording(asyncio.Transport):
     def close(self) -> None:
         self.is_closed = True
 
+    def is_closing(self) -> bool:
+        return self.is_closed
+
     def get_write_buffer_size(self) -> int:
         return 0
 
@@ -74,3 +77,13 @@ async def test_closing_writes_what_is_held_first(wire: tuple[JoinedWrites, Recor
 
     assert recording.written == [b"last"]
     assert recording.is_closed
+
+
+async def test_nothing_is_written_once_the_connection_has_broken_off(wire: tuple[JoinedWrites, Recording]) -> None:
+    joined, recording = wire
+
+    joined.write(b"head")
+    recording.close()
+    await asyncio.sleep(0)
+
+    assert recording.written == []

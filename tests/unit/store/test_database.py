@@ -162,7 +162,7 @@ async def test_a_file_that_cannot_be_opened_again_after_a_commit_raised_is_tried
         connection.set_commit_hook(lambda: True)
         monkeypatch.setattr(database_module.apsw, "Connection", refuse)
 
-    def refuse(path: str) -> apsw.Connection:
+    def refuse(path: str, **_: int) -> apsw.Connection:
         raise apsw.CantOpenError(path)
 
     with pytest.raises(CommitUnknownError):
