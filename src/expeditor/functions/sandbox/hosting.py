@@ -15,6 +15,7 @@ from .frames import PACKET_BYTES_MAX, End, Exited, Fork, packet
 from .handlers import Handler
 from .hub import Hub, Task
 from .output import Output, share_streams
+from .usage import OWN_PAUSES, Usage
 
 _DESCRIPTORS = 2
 
@@ -118,20 +119,29 @@ class Hosts:
         place.control.close()
 
 
-class _Shared:
-    """A worker's pauses: the others of the host go on meanwhile."""
+class _SharedProcess:
+    """A process with other workers, which go on while one waits."""
 
-    def __init__(self, task: Task, connection: int) -> None:
+    def __init__(self, task: Task, connection: int, usage: Usage) -> None:
         self._task = task
         self._connection = connection
+        self._usage = usage
+        self._pauses_before = 0
 
     def wait(self) -> None:
-        """Gives way until something has arrived."""
+        """See ``Process``."""
         self._task.until_readable(self._connection)
 
-    def count(self) -> int:
-        """How often the task gave way."""
-        return self._task.pauses
+    def waited(self) -> bool:
+        """See ``Process``."""
+        pauses, before = self._task.pauses, self._pauses_before
+        self._pauses_before = pauses
+        return pauses - before > OWN_PAUSES
+
+    def memory_mb(self) -> int:
+        """See ``Process``."""
+        self._usage.look()
+        return self._usage.memory_mb
 
 
 class Host:
@@ -146,6 +156,7 @@ class Host:
         self._handler = handler
         self._handler_name = handler_name
         self._hub = Hub()
+        self._usage = Usage()
         self._workers: dict[int, Task] = {}
 
     def run(self) -> None:
@@ -171,8 +182,8 @@ class Host:
         """One worker, from its first request to the end of its connection."""
         with socket.socket(fileno=connection) as requests:
             output = Output.of_this_task(printed)
-            pauses = _Shared(self._workers[number], connection)
-            if not worker.run(requests, self._handler, self._handler_name, output, pauses):
+            process = _SharedProcess(self._workers[number], connection, self._usage)
+            if not worker.run(requests, self._handler, self._handler_name, output, process):
                 os.kill(os.getpid(), signal.SIGKILL)  # out of memory, and so are its neighbours
         os.close(printed)
         del self._workers[number]

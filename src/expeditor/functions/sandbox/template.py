@@ -21,6 +21,7 @@ from .frames import PACKET_BYTES_MAX, End, Fork, Load, Loaded, NotLoaded
 from .handlers import Handler, load_handler
 from .hosting import Host, Hosts
 from .output import Output
+from .usage import OwnProcess
 
 _STANDARD_OUTPUT = 1
 _CONNECTION = 3
@@ -105,7 +106,7 @@ class _Template:
     def _become_worker(self, inherited: Inherited) -> None:
         connection = _settle(inherited)
         _limit_memory(self._load.memory_mb)
-        worker.run(connection, self._handler, self._load.handler, self._output, worker.OwnProcess(connection))
+        worker.run(connection, self._handler, self._load.handler, self._output, OwnProcess(connection))
 
     def _become_host(self, control: socket.socket) -> NoReturn:
         inherited = Inherited(os.getppid(), control.detach(), _STANDARD_OUTPUT)

@@ -2,12 +2,10 @@
 
 import json
 import os
-import resource
-import select
 import socket
 import sys
 import threading
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -16,9 +14,7 @@ from .faults import SandboxError, encode_error, error_object, exception_object, 
 from .frames import FrameBuffer, Outcome, Reply, Request, frame
 from .handlers import OWN_FILES, Handler, load_handler
 from .output import Output
-
-OWN_PAUSES = 1
-"""Waits of an invocation that are the worker's own: for a request."""
+from .usage import Process
 
 RESULT_BYTES_MAX = 6_291_556
 """Largest result. Source: the words of Function.ResponseSizeTooLarge."""
@@ -95,31 +91,6 @@ class ClientContext:
             ) from error
 
 
-class Pauses(Protocol):
-    """How a worker waits for a request, and how often it has waited, in its handler too."""
-
-    def wait(self) -> object:
-        """Returns when something of the request has arrived."""
-        ...
-
-    def count(self) -> int:
-        """Waits so far."""
-        ...
-
-
-class OwnProcess:
-    """Waits with all of this process, which has no other worker."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        poll = select.poll()
-        poll.register(connection, select.POLLIN)
-        self.wait = poll.poll
-
-    def count(self) -> int:
-        """Voluntary context switches."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
-
-
 class _Worker:
     def __init__(
         self,
@@ -127,11 +98,10 @@ class _Worker:
         handler: Handler | None,
         handler_name: str,
         output: Output,
-        pauses: Pauses,
+        process: Process,
     ) -> None:
         self._connection = connection
-        self._pauses = pauses
-        self._pauses_before = 0
+        self._process = process
         self._buffer = FrameBuffer()
         self._sending = threading.Lock()
         self._handler = handler
@@ -153,7 +123,7 @@ class _Worker:
     def _receive(self) -> Request | None:
         while (body := self._buffer.take()) is None:
             # A receive that sleeps is also woken when the node takes the reply before, for nothing; a poll is not.
-            self._pauses.wait()
+            self._process.wait()
             count = self._connection.recv_into(self._buffer.room())
             if not count:
                 return None
@@ -177,11 +147,8 @@ class _Worker:
             # A child that the handler forked has come back with it; the reply is its parent's alone.
             self._output.flush()
             os._exit(0)
-        pauses = self._pauses.count()
-        waited = pauses - self._pauses_before > OWN_PAUSES
-        self._pauses_before = pauses
-        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        return Reply(outcome, payload, self._output.take(), memory_mb, waited)
+        waited = self._process.waited()
+        return Reply(outcome, payload, self._output.take(), self._process.memory_mb(), waited)
 
     def _outcome(self, request: Request, deadline: Deadline) -> tuple[Outcome, bytes]:
         try:
@@ -213,14 +180,14 @@ def run(
     handler: Handler | None,
     handler_name: str,
     output: Output,
-    pauses: Pauses,
+    process: Process,
 ) -> bool:
     """Serves the node on *connection* until it closes; False: memory ran out, and the process should end.
 
     Args:
         handler: None: loaded with the first request.
     """
-    return _Worker(connection, handler, handler_name, output, pauses).run()
+    return _Worker(connection, handler, handler_name, output, process).run()
 
 
 def _decode(payload: bytes) -> Any:
