@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import msgspec
+from botocore.config import Config
 
 # Loaded with the function rather than by the first decision of each worker, which is forked from the loaded function.
 import order_processing.experiments.decisions
@@ -79,7 +80,8 @@ def _machine_arn(release: str) -> str:
 
 @cache
 def _client() -> "SFNClient":
-    client: SFNClient = aws_client("stepfunctions")
+    # Step Functions checks what is put together here as well.
+    client: SFNClient = aws_client("stepfunctions", Config(parameter_validation=False))
     return client
 
 
