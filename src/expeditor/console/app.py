@@ -24,7 +24,7 @@ from expeditor.console.release_desk import NodeSilentError, ReleaseDesk
 from expeditor.console.release_pages import ReleasePages
 from expeditor.console.rendering import Pages, took
 from expeditor.console.rooms import Rooms
-from expeditor.console.trail import failed_visit, trail, visits
+from expeditor.console.trail import failed_visit, open_visit, trail, visits
 from expeditor.errors import ServiceError
 from expeditor.executions import Engine, ExecutionDescription, ExecutionFilter
 from expeditor.ids import Ids
@@ -38,6 +38,13 @@ CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; f
 PAGE_ROWS = 50
 EVENTS_SHOWN_MAX = 1_000
 VISITS_SHOWN_MAX = 500
+ENDED_BADLY = {
+    ExecutionStatus.FAILED: "It failed",
+    ExecutionStatus.TIMED_OUT: "It took longer than its TimeoutSeconds",
+    ExecutionStatus.ABORTED: "It was stopped",
+}
+"""What stands above an execution that ended so, unless it has an error."""
+
 STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 View = Callable[[Request], Awaitable[Response]]
@@ -138,7 +145,8 @@ class Console:
         definition = decode(machine.definition)
         assert isinstance(definition, dict)
         stays = visits(history)
-        failed = failed_visit(stays) if found.error else None
+        ended_badly = ENDED_BADLY.get(found.status)
+        failed = (failed_visit(stays) or open_visit(stays)) if ended_badly else None
         return self._pages.render(
             "execution.html",
             page="executions",
@@ -146,6 +154,7 @@ class Console:
             picture=draw(definition, trail(history, found.status == ExecutionStatus.RUNNING)),
             visits=stays[-VISITS_SHOWN_MAX:],
             earlier_visits=max(0, len(stays) - VISITS_SHOWN_MAX),
+            ended_badly=ended_badly,
             failed=failed,
             failed_state=stays[failed - 1].name if failed else None,
             events=self._pages.event_rows(history.page, found.started_at),

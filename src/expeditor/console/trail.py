@@ -101,6 +101,12 @@ def failed_visit(stays: Sequence[Visit]) -> int | None:
     return ended[-1] if ended else None
 
 
+def open_visit(stays: Sequence[Visit]) -> int | None:
+    """The number, from 1, of the last stay that was not left, as in an execution that was stopped."""
+    open_ones = [number for number, visit in enumerate(stays, 1) if visit.exited_at is None and not visit.is_dealt_with]
+    return open_ones[-1] if open_ones else None
+
+
 def trail(events: Sequence[Event], is_running: bool) -> Trail:
     """What to highlight in the machine's picture."""
     stays, taken = _read(events)
