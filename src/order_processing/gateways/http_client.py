@@ -4,13 +4,13 @@
 """
 
 import socket
-import ssl
 from collections import deque
 from urllib.parse import urlsplit
 
 import httptools
 
 from order_processing.errors import OrderProcessingError
+from order_processing.gateways.tls import TlsConnection
 from order_processing.waiting import connect, readable
 
 ANSWER_BYTES_MAX = 65_536
@@ -55,7 +55,7 @@ class HttpConnection:
         self._address = (where.hostname, where.port or (443 if self._tls else 80))
         self._host = where.netloc.rpartition("@")[2]
         self._timeout_seconds = timeout_seconds
-        self._socket: socket.socket | None = None
+        self._socket: socket.socket | TlsConnection | None = None
 
     def ask(self, method: str, target: str, headers: str = "", body: bytes = b"") -> tuple[int, bytes]:
         """Status and body of the answer.
@@ -95,25 +95,21 @@ class HttpConnection:
             self._socket = self._connect()
         self._socket.sendall(request)
         while not answer.complete:
-            self._wait(self._socket)
-            received = self._socket.recv(RECEIVE_BYTES)
+            received = self._receive(self._socket)
             if not received:
                 raise ConnectionError("the server hung up")
             answer.feed(received)
 
-    def _wait(self, connection: socket.socket) -> None:
-        """Gives way to whoever shares this process; what TLS has decoded already will not arrive again."""
-        if isinstance(connection, ssl.SSLSocket) and connection.pending():
-            return
-        if not readable(connection, self._timeout_seconds):
+    def _receive(self, connection: socket.socket | TlsConnection) -> bytes:
+        """What arrives next; gives way to whoever shares this process until it does."""
+        if isinstance(connection, socket.socket) and not readable(connection, self._timeout_seconds):
             raise TimeoutError(f"nothing came within {self._timeout_seconds} s")
+        return connection.recv(RECEIVE_BYTES)
 
-    def _connect(self) -> socket.socket:
+    def _connect(self) -> socket.socket | TlsConnection:
         connected = connect(self._address, self._timeout_seconds)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self._tls:
-            return connected
-        return ssl.create_default_context().wrap_socket(connected, server_hostname=self._address[0])
+        return TlsConnection(connected, self._address[0], self._timeout_seconds) if self._tls else connected
 
 
 class HttpConnections:
