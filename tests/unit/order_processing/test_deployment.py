@@ -30,6 +30,31 @@ def test_every_function_has_its_handler(deployed: application.Application) -> No
         assert module.rsplit(".", 1)[1].replace("_", "-") in function.name
 
 
+BATCH = {
+    "legacy-fraud-scan",
+    "legacy-payment-authorization",
+    "legacy-fulfilment",
+    "resolve-unknown-payments",
+    "reconcile-orders",
+    "sweep-holds",
+}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "blocking"),
+    [
+        ({}, set()),
+        ({"PaymentsGateway": "stripe"}, {"authorize-payments", "capture-payments", "release-order"}),
+        ({"SmtpUrl": "smtp://127.0.0.1:25"}, {"send-confirmation"}),
+    ],
+)
+def test_what_blocks_shares_no_process(parameters: dict[str, str], blocking: set[str]) -> None:
+    deployed = application.read_application(template.Template.read(PACKAGE / "template.yaml"), NODE | parameters)
+
+    alone = {each.name for each in deployed.functions if each.environment["EXPEDITOR_MAX_CONCURRENCY"] == "1"}
+    assert alone == BATCH | blocking
+
+
 def test_every_file_a_function_imports_is_part_of_its_artifact(deployed: application.Application) -> None:
     root, patterns = deployed.functions[0].code, deployed.functions[0].include
     packed = {path for pattern in patterns for path in root.glob(f"{pattern}/*" if pattern.endswith("**") else pattern)}
