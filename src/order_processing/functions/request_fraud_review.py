@@ -1,12 +1,16 @@
 """Function ``request-fraud-review``."""
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import msgspec
 
 from order_processing.functions.task import Event, answer, owned
+from order_processing.gateways import aws_client
 from order_processing.operations import request_review, shared_services
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.client import SFNClient
 
 
 def handler(event: Event, _context: object) -> dict[str, Any]:
@@ -20,5 +24,11 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
     if order.review is not None and order.review.decision is not None:
         decision = {**answer(order, epoch), "fraud_verdict": order.review.decision.value}
         output = msgspec.json.encode(decision).decode()
-        boto3.client("stepfunctions").send_task_success(taskToken=task_token, output=output)
+        _client().send_task_success(taskToken=task_token, output=output)
     return answer(order, epoch)
+
+
+@cache
+def _client() -> "SFNClient":
+    client: SFNClient = aws_client("stepfunctions")
+    return client

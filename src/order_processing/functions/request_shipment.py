@@ -3,10 +3,10 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import msgspec
 
 from order_processing.functions.task import Event, take
+from order_processing.gateways import aws_client
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
@@ -25,4 +25,5 @@ def handler(event: Event, _context: object) -> dict[str, Any]:
 
 @cache
 def _client() -> "SFNClient":
-    return boto3.client("stepfunctions")
+    client: SFNClient = aws_client("stepfunctions")
+    return client

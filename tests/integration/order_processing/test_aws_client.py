@@ -1,8 +1,9 @@
 """boto3's client with a connection of our own, against a server that speaks Step Functions' wire protocol."""
 
 import json
+import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -10,7 +11,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
+from greenlet import greenlet
 
+from order_processing.functions import order_notification_dispatcher, request_fraud_review, request_shipment
 from order_processing.gateways import aws_client
 from order_processing.gateways.aws import is_near
 
@@ -109,6 +112,29 @@ def test_an_endpoint_below_a_path_is_asked_there(stand_in: StandIn, monkeypatch:
 
     assert aws_client("stepfunctions").start_execution(**START)["executionArn"] == ARN
     assert stand_in.paths == ["/aws"]
+
+
+@pytest.mark.parametrize("function", [order_notification_dispatcher, request_fraud_review, request_shipment])
+def test_functions_give_way_while_step_functions_answers(stand_in: StandIn, function: Any) -> None:
+    stand_in.answers = [(200, {})]
+    function._client.cache_clear()
+    client = function._client()
+    function._client.cache_clear()
+
+    assert waits_in(lambda: client.send_task_success(taskToken="t", output="{}")) == {"connecting", "reading"}
+
+
+def waits_in(call: Callable[[], object]) -> set[str]:
+    """What *call* gives way for."""
+    task = greenlet(call)
+    waits = set()
+    given = task.switch()
+    while not task.dead:
+        descriptor, is_writing, seconds = given
+        waits.add("connecting" if is_writing else "reading")
+        ready = select.select([] if is_writing else [descriptor], [descriptor] if is_writing else [], [], seconds)
+        given = task.switch(any(ready))
+    return waits
 
 
 def test_an_error_is_the_exception_of_its_name(stand_in: StandIn) -> None:
