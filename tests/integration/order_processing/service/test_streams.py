@@ -235,3 +235,9 @@ async def test_an_order_at_rest_is_told_however_many_are_watched(
     await advance(shop, order_id, OrderStatus.REJECTED)
 
     assert (await shop.get(f"/orders/{order_id}", prefer="wait=5")).status == 200
+
+
+@pytest.mark.parametrize("path", ["events", "live"])
+async def test_a_query_that_makes_no_sense_is_refused_before_the_order_is_looked_for(shop: Shop, path: str) -> None:
+    assert (await shop.get(f"/orders/unknown/{path}?since=1")).status == 400
+    assert (await shop.get(f"/orders/unknown/{path}?seen=1")).status == 404
