@@ -168,6 +168,41 @@ async def test_child_that_a_handler_forks_runs_nothing_of_the_neighbours(roomy: 
     os.close(pipe)
 
 
+async def test_child_whose_greenlet_ends_does_not_go_on_with_the_neighbours(roomy: Region, tmp_path: Path) -> None:
+    await deploy(roomy, "leave_greenlet", timeout_seconds=5)
+    notes = tmp_path / "notes"
+
+    await asyncio.gather(*(roomy.result({"neighbour": each, "notes": str(notes)}) for each in (True, False)))
+
+    assert notes.read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("event", "error_type"),
+    [
+        ("a word", "TypeError"),
+        ("a closed descriptor", "OSError"),
+        ("the descriptor of the process", "ValueError"),
+        ("what is no descriptor", "TypeError"),
+        ("what is no number", "ValueError"),
+        ("a file", "PermissionError"),
+    ],
+)
+async def test_what_cannot_be_waited_for_is_the_error_of_who_asked(roomy: Region, event: str, error_type: str) -> None:
+    await deploy(roomy, "ask", timeout_seconds=5)
+
+    error, _ = await asyncio.gather(roomy.error(event), roomy.result("wait"))
+
+    assert error["errorType"] == error_type
+    assert any("in ask" in line for line in error["stackTrace"])
+
+
+async def test_wait_may_be_longer_than_the_system_can_count(roomy: Region) -> None:
+    await deploy(roomy, "wait_long", timeout_seconds=5)
+
+    assert await roomy.result() is True
+
+
 async def test_thread_of_a_handler_waits_by_itself(roomy: Region) -> None:
     await deploy(roomy, "outside")
 

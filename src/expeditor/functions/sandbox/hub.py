@@ -2,8 +2,8 @@
 
 What a handler waits for it passes to its parent greenlet, as ``(descriptor, writing, seconds)``:
 ``getcurrent().parent.switch(...)`` gives True as soon as the descriptor can be read or, if *writing*, written, and
-False after *seconds*. A descriptor of -1 never becomes ready. Code outside a hub has no parent greenlet and waits by
-itself, as do a handler's own threads.
+False after *seconds*. A descriptor of -1 never becomes ready. What cannot be waited for is raised there. Code outside a
+hub has no parent greenlet and waits by itself, as do a handler's own threads.
 """
 
 import math
@@ -17,6 +17,9 @@ from greenlet import greenlet
 from .clock import monotonic
 
 NEVER = -1
+
+_POLL_SECONDS_MAX = 86_400.0
+"""Longer than any call; epoll takes milliseconds that fit into 31 bits."""
 
 
 class Task(greenlet):
@@ -82,19 +85,30 @@ class Hub:
 
     def _resume(self, task: Task, *value: bool) -> None:
         asked: Any = task.switch(*value)
-        while self._is_child and not task.dead:
-            asked = task.switch(_ready(*asked))
-        if not task.dead:
-            self._give_way(task, *asked)
+        while not task.dead:
+            try:
+                if not self._is_child:
+                    self._give_way(task, *asked)
+                    return
+                ready = _ready(*asked)
+            except (TypeError, ValueError, OSError) as refused:
+                asked = task.throw(refused)
+            else:
+                asked = task.switch(ready)
+        if self._is_child:
+            os._exit(1)  # the other tasks are its parent's
 
     def _give_way(self, task: Task, descriptor: int, writing: bool, seconds: float) -> None:
-        task.pauses += 1
         until = monotonic() + seconds
+        if math.isnan(until):
+            raise ValueError("the seconds to wait are no number")
+        task.pauses += 1
         if descriptor < 0:
             self._pauses -= 1
             self._waits[self._pauses] = _Wait(task, until)
             return
-        assert descriptor not in self._waits
+        if descriptor in self._waits or descriptor in self._readers:
+            raise ValueError(f"descriptor {descriptor} is waited for by somebody else in this process")
         events = (select.EPOLLOUT if writing else select.EPOLLIN) | select.EPOLLONESHOT
         try:
             self._epoll.modify(descriptor, events)
@@ -105,7 +119,7 @@ class Hub:
     def _timeout(self) -> float | None:
         """Seconds until the first wait has taken too long."""
         until = min((wait.until for wait in self._waits.values()), default=math.inf)
-        return None if until == math.inf else max(0.0, until - monotonic())
+        return None if until == math.inf else min(max(0.0, until - monotonic()), _POLL_SECONDS_MAX)
 
     def _expire(self) -> None:
         now = monotonic()
@@ -124,4 +138,4 @@ def _ready(descriptor: int, writing: bool, seconds: float) -> bool:
     poll = select.poll()
     if descriptor >= 0:
         poll.register(descriptor, select.POLLOUT if writing else select.POLLIN)
-    return bool(poll.poll(None if seconds == math.inf else seconds * 1000))
+    return bool(poll.poll(None if seconds > _POLL_SECONDS_MAX else seconds * 1000))

@@ -4,8 +4,9 @@ import logging
 import os
 import sys
 import threading
+from pathlib import Path
 
-from greenlet import getcurrent
+from greenlet import GreenletExit, getcurrent
 
 PRESENT = []
 
@@ -45,6 +46,54 @@ def wait(event, context):
 
 def count(event, context):
     return len(PRESENT)
+
+
+def ask(event, context):
+    """Asks for what cannot be waited for beside one that waits until that was refused."""
+    if event == "wait":
+        PRESENT.append(event)
+        while len(PRESENT) < 2:
+            give_way(-1, 0.001)
+        return os.getpid()
+    while not PRESENT:
+        give_way(-1, 0.001)
+    asked = {
+        "a word": "rubbish",
+        "a closed descriptor": (999, False, 60),
+        "the descriptor of the process": (3, False, 60),
+        "what is no descriptor": ("x", False, 60),
+        "what is no number": (-1, False, float("nan")),
+        "a file": (os.open(__file__, os.O_RDONLY), False, 60),
+    }
+    try:
+        return getcurrent().parent.switch(asked[event])
+    finally:
+        PRESENT.append(event)
+
+
+def wait_long(event, context):
+    """Waits for a pipe that can be read, longer than a millennium if need be."""
+    reading, writing = os.pipe()
+    os.write(writing, b"x")
+    return give_way(reading, 1e12)
+
+
+def leave_greenlet(event, context):
+    """The child ends its greenlet and with it nothing else; counts who notes that it went on after a wait."""
+    if event["neighbour"]:
+        PRESENT.append(None)
+        while len(PRESENT) < 2:
+            give_way(-1, 0.001)
+        with Path(event["notes"]).open("ab") as notes:
+            notes.write(b"x")
+        return
+    while not PRESENT:
+        give_way(-1, 0.001)
+    child = os.fork()
+    PRESENT.append(None)
+    if not child:
+        raise GreenletExit
+    os.waitpid(child, 0)
 
 
 def compute_or_wait(event, context):
