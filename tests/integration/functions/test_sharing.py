@@ -203,10 +203,54 @@ async def test_wait_may_be_longer_than_the_system_can_count(roomy: Region) -> No
     assert await roomy.result() is True
 
 
+@pytest.mark.parametrize("workers_of_a_process", [1, 2])
+async def test_process_that_cannot_be_started_costs_only_the_call_that_it_was_for(
+    roomy: Region, tmp_path: Path, workers_of_a_process: int
+) -> None:
+    environment = {"EXPEDITOR_MAX_CONCURRENCY": str(workers_of_a_process)}
+    await roomy.deploy("short.wait", environment=environment, timeout_seconds=60)
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDWR)
+    running = [asyncio.ensure_future(roomy.result(str(tmp_path / "pipe"))) for _ in range(workers_of_a_process)]
+    await until(lambda: [pool.busy for pool in roomy.functions.pools()] == [workers_of_a_process])
+
+    error = await roomy.error(str(tmp_path / "pipe"))
+    os.write(pipe, b"xx")
+
+    assert error["errorType"] == "Runtime.ExitError"
+    assert "No process can be started for the function" in error["log"]
+    assert await asyncio.gather(*running) == ["x"] * workers_of_a_process
+    os.close(pipe)
+
+
 async def test_thread_of_a_handler_waits_by_itself(roomy: Region) -> None:
     await deploy(roomy, "outside")
 
     assert await roomy.result() == [None]
+
+
+async def test_program_that_a_handler_runs_has_no_socket_of_its_neighbours(roomy: Region) -> None:
+    await deploy(roomy, "inheritable")
+
+    assert await roomy.result() == []
+
+
+async def test_process_that_closes_its_socket_ends_at_once(roomy: Region) -> None:
+    await deploy(roomy, "deafen", timeout_seconds=3)
+
+    errors = await asyncio.gather(roomy.error("close"), roomy.error("wait"))
+
+    assert {error["errorType"] for error in errors} == {"Runtime.ExitError"}
+
+
+async def test_log_of_a_call_that_ends_the_process_says_where(roomy: Region) -> None:
+    await deploy(roomy, "compute_or_wait", timeout_seconds=60)
+
+    culprit, neighbour = await asyncio.gather(roomy.error("interrupt"), roomy.error("wait"))
+
+    assert "in compute_or_wait" in culprit["log"]
+    assert "KeyboardInterrupt" in culprit["log"]
+    assert "KeyboardInterrupt" not in neighbour["log"]
 
 
 async def test_process_ends_with_its_last_worker(tmp_path: Path) -> None:

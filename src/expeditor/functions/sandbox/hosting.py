@@ -4,7 +4,8 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 import msgspec
@@ -61,10 +62,8 @@ class Hosts:
         place.workers.add(number)
         try:
             socket.send_fds(place.control, [packet(Fork(number))], descriptors)
-        except BlockingIOError:  # it has not listened for as long as it takes to fill the socket
+        except OSError:  # it has ended, or has not listened for as long as it takes to fill the socket
             self._server.kill(place.number)
-        except OSError:
-            return  # it has ended, which is about to be heard
 
     def kill(self, number: int) -> None:
         """Has the worker called *number* never go on; asked again, kills its host, which did not even hear this."""
@@ -92,10 +91,13 @@ class Hosts:
         """A worker ended by itself, or was frozen; the host of the last one ends."""
         try:
             message = place.control.recv(PACKET_BYTES_MAX)
+        except BlockingIOError:
+            return  # what could be read was another socket, which had this descriptor a moment ago
         except OSError:
             message = b""
         if not message:
             self._server.unwatch(place.control)
+            self._server.kill(place.number)  # it has ended, or a handler has closed its side: it would hear nothing
             return
         exited = _exits.decode(message)
         place.workers.discard(exited.child)
@@ -167,6 +169,8 @@ class Host:
 
     def _receive(self) -> None:
         message, descriptors, _, _ = socket.recv_fds(self._control, PACKET_BYTES_MAX, _DESCRIPTORS)
+        for descriptor in descriptors:  # recv_fds passes no flag on, so it cannot ask for that itself
+            os.set_inheritable(descriptor, False)
         if not message:
             raise SystemExit(0)
         order = _orders.decode(message)
@@ -183,8 +187,21 @@ class Host:
         with socket.socket(fileno=connection) as requests:
             output = Output.of_this_task(printed)
             process = _SharedProcess(self._workers[number], connection, self._usage)
-            if not worker.run(requests, self._handler, self._handler_name, output, process):
-                os.kill(os.getpid(), signal.SIGKILL)  # out of memory, and so are its neighbours
+            with _logging_the_end(output):
+                if not worker.run(requests, self._handler, self._handler_name, output, process):
+                    os.kill(os.getpid(), signal.SIGKILL)  # out of memory, and so are its neighbours
         os.close(printed)
         del self._workers[number]
         self._control.send(packet(Exited(number, 0)))
+
+
+@contextlib.contextmanager
+def _logging_the_end(output: Output) -> Iterator[None]:
+    """Prints what ends the process to *output*: the log of the call that let it out, not of its neighbours."""
+    try:
+        yield
+    except SystemExit:
+        raise
+    except BaseException:
+        output.log(traceback.format_exc())
+        raise

@@ -17,7 +17,7 @@ import msgspec
 from . import worker
 from .faults import SandboxError, encode_error, error_object
 from .forking import ForkServer, adopt_orphans, die_with_parent, run_to_exit
-from .frames import PACKET_BYTES_MAX, End, Fork, Load, Loaded, NotLoaded
+from .frames import PACKET_BYTES_MAX, End, Exited, Fork, Load, Loaded, NotLoaded
 from .handlers import Handler, load_handler
 from .hosting import Host, Hosts
 from .output import Output
@@ -31,6 +31,9 @@ _OUTPUT_REPORTED_BYTES = 16_384
 _ERROR_REPORTED_BYTES = PACKET_BYTES_MAX // 2
 _MESSAGE_REPORTED_MAX = 4_096
 """Characters of the message of an error that is too long to be reported whole; each takes 6 bytes at most."""
+
+_NOT_STARTED = 1 << 8
+"""Status of a worker that could not be forked, as of a process that exits with 1."""
 
 _MEBIBYTE = 1_048_576
 
@@ -94,14 +97,26 @@ class _Template:
         if isinstance(order, End):
             (self._hosts or self._server).kill(order.child)
             return
-        if self._hosts is not None:
-            self._hosts.fork(order.worker, descriptors)
-        else:
-            inherited = Inherited(os.getpid(), *descriptors)
-            if self._server.fork(order.worker):
-                run_to_exit(lambda: self._become_worker(inherited))
+        try:
+            self._fork(order.worker, descriptors)
+        except OSError as error:  # the system is short of processes; those that there are go on
+            os.write(descriptors[1], f"No process can be started for the function ({error})\n".encode())
+            self._server.send(Exited(order.worker, _NOT_STARTED))
         for descriptor in descriptors:
             os.close(descriptor)
+
+    def _fork(self, number: int, descriptors: list[int]) -> None:
+        """Starts the worker called *number*.
+
+        Raises:
+            OSError: the system has no process for it.
+        """
+        if self._hosts is not None:
+            self._hosts.fork(number, descriptors)
+            return
+        inherited = Inherited(os.getpid(), *descriptors)
+        if self._server.fork(number):
+            run_to_exit(lambda: self._become_worker(inherited))
 
     def _become_worker(self, inherited: Inherited) -> None:
         connection = _settle(inherited)

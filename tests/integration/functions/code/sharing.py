@@ -105,6 +105,8 @@ def compute_or_wait(event, context):
         threading.Event().wait()
     if event == "crash":
         os._exit(3)
+    if event == "interrupt":
+        raise KeyboardInterrupt
     if event == "hoard":
         return bytearray(1 << 40)
     give_way(-1, 3600)
@@ -139,3 +141,25 @@ def outside(event, context):
     thread.start()
     thread.join()
     return parents
+
+
+def inheritable(event, context):
+    """Descriptors that a program which the handler runs would have."""
+    return [each for each in range(3, 256) if _is_inheritable(each)]
+
+
+def _is_inheritable(descriptor):
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:
+        return False
+
+
+def deafen(event, context):
+    """Closes the socket to the template, beside one that waits."""
+    PRESENT.append(event)
+    while len(PRESENT) < 2:
+        give_way(-1, 0.001)
+    if event == "close":
+        os.close(3)
+    give_way(-1, 3600)
