@@ -122,8 +122,11 @@ class _Link:
         self._socket = unix_socket()
         self._frames = Frames(list[Any])
         try:
+            # A writer that takes no more connections refuses at once, and holds up nobody who shares this process.
+            self._socket.setblocking(False)
             with address_of(path) as address:
                 self._socket.connect(address)
+            self._socket.setblocking(True)
         except BaseException:
             self._socket.close()
             raise

@@ -185,6 +185,19 @@ def test_without_a_writer_a_commit_is_known_not_to_have_happened(tmp_path: Path)
     client.close()
 
 
+def test_a_writer_whose_queue_is_full_holds_up_nobody_in_the_kernel(tmp_path: Path) -> None:
+    client = socket_store(tmp_path)
+    with unix_socket() as stopped, unix_socket() as in_queue:
+        stopped.bind(str(tmp_path / "orders.sock"))
+        stopped.listen(0)
+        in_queue.connect(str(tmp_path / "orders.sock"))
+
+        failure = client.commit((PutOrder(an_order(), None),)).exception()
+
+    assert isinstance(failure, StoreUnavailableError)
+    client.close()
+
+
 def test_a_writer_that_hangs_up_before_it_answers_leaves_the_outcome_unknown(tmp_path: Path) -> None:
     listening = unix_socket()
     listening.bind(str(tmp_path / "orders.sock"))
