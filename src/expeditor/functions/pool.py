@@ -39,7 +39,8 @@ class PoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """How busy the pool of a version is: worker *processes*, how many are *busy*, and calls *waiting* for one."""
+    """How busy the pool of a version is: *processes* of workers, or their places in shared ones; how many are *busy*; and
+    calls *waiting*."""
 
     name: str
     version: str

@@ -179,12 +179,12 @@ class Worker:
             self._timer = self._loop.call_at(self._deadline, self._check_deadline)
         else:
             self._timed_out = True
-            self._connection.kill()
             self._timer = self._loop.call_later(DEAF_SECONDS, self._insist)
+            self._connection.kill()
 
     def _insist(self) -> None:
-        self._connection.kill()
         self._timer = self._loop.call_later(STUCK_SECONDS - DEAF_SECONDS, self._connection.kill_template)
+        self._connection.kill()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
