@@ -39,8 +39,8 @@ class PoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """How busy the pool of a version is: *processes* of workers, or their places in shared ones; how many are *busy*; and
-    calls *waiting*."""
+    """How busy the pool of a version is: *processes* of workers, or their places in shared ones, how many of them are
+    *busy*, and calls *waiting* for one."""
 
     name: str
     version: str
