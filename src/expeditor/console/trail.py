@@ -62,6 +62,7 @@ class Visit:
         input, output: JSON text.
         error: why it failed, when it did, even if a catcher took over.
         scope: the stay in the Parallel or Map that it is part of.
+        failed_inside: whether a state within it failed; a Fail state has no error in its history.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Visit:
     cause: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
     scope: "Visit | None" = None
+    failed_inside: bool = False
 
     @property
     def is_dealt_with(self) -> bool:
@@ -123,8 +125,8 @@ def trail(events: Sequence[Event], is_running: bool) -> Trail:
 
 def _state_of(visit: Visit, is_running: bool) -> str:
     if visit.exited_at is not None:
-        return "caught" if visit.error and _last_attempt_failed(visit) else "succeeded"
-    if visit.error or visit.kind == "Fail":
+        return "caught" if visit.failed_inside or (visit.error and _last_attempt_failed(visit)) else "succeeded"
+    if visit.error or visit.failed_inside or visit.kind == "Fail":
         return "failed"
     return "running" if is_running else "cancelled"
 
@@ -168,7 +170,8 @@ def _read(events: Sequence[Event]) -> tuple[list[Visit], set[tuple[str | None, s
 
 def _left(event: Event, scope: Visit, inner: Visit | None) -> Visit:
     """The Parallel or Map that ends here; its error is that of the state inside in which it arose."""
-    if event.type.endswith("Failed") and inner is not None:
+    scope.failed_inside = event.type.endswith("Failed")
+    if scope.failed_inside and inner is not None:
         scope.error, scope.cause = inner.error, inner.cause
     return scope
 

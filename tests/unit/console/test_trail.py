@@ -64,3 +64,20 @@ def test_an_error_inside_that_was_caught_outside_is_not_where_a_stopped_executio
 
 def test_a_branch_that_is_given_up_is_cancelled() -> None:
     assert trail(history("Parallel", caught=False), is_running=False).marks["Nap"].state == "cancelled"
+
+
+def test_a_parallel_around_a_fail_state_was_caught_too() -> None:
+    refuse = {"StartAt": "Refuse", "States": {"Refuse": {"Type": "Fail", "Error": "Card.Declined"}}}
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Done"}]
+    group = {"Type": "Parallel", "Branches": [refuse], "Catch": catch, "Next": "Done"}
+    events = (
+        TestedMachine({"StartAt": "Group", "States": {"Group": group, "Done": {"Type": "Succeed"}}}).run({}).history
+    )
+
+    marks = trail(events, is_running=False).marks
+
+    assert {name: mark.state for name, mark in marks.items()} == {
+        "Group": "caught",
+        "Refuse": "failed",
+        "Done": "succeeded",
+    }
