@@ -180,6 +180,16 @@ async def test_output_of_a_crashed_worker_is_in_the_log(region: Any) -> None:
     assert "last words\n" in (await region.error(1))["log"]
 
 
+@pytest.mark.parametrize("concurrency", ["1", "4"])
+async def test_reason_of_a_worker_that_ends_itself_is_in_the_log(region: Any, concurrency: str) -> None:
+    await region.deploy("handlers.exit_politely", environment={"EXPEDITOR_MAX_CONCURRENCY": concurrency})
+
+    error = await region.error("no stock")
+
+    assert "no stock\n" in error["log"]
+    assert error["errorMessage"].endswith("Runtime exited with error: exit status 1")
+
+
 async def test_memory_above_the_limit_is_out_of_memory_and_replaces_the_worker(region: Any) -> None:
     await region.deploy("handlers.eat_memory", memory_mb=128)
 

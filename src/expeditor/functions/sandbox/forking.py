@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
@@ -150,10 +151,16 @@ def run_to_exit(run: Callable[[], None]) -> NoReturn:
         status = 0
     except SystemExit as ending:
         status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+        print(last_words(ending), end="", file=sys.stderr, flush=True)
     except BaseException:  # noqa: BLE001 - the edge of the process: what ends it is printed to its log
         traceback.print_exc()
     finally:
         os._exit(status & 0xFF)
+
+
+def last_words(ending: SystemExit) -> str:
+    """What Python prints at the end of a program that ends itself with a reason, as by ``sys.exit("no stock")``."""
+    return "" if ending.code is None or isinstance(ending.code, int) else f"{ending.code}\n"
 
 
 def adopt_orphans() -> None:

@@ -11,7 +11,7 @@ from typing import NoReturn
 import msgspec
 
 from . import worker
-from .forking import ForkServer
+from .forking import ForkServer, last_words
 from .frames import PACKET_BYTES_MAX, End, Exited, Fork, packet
 from .handlers import Handler
 from .hub import Hub, Task
@@ -200,7 +200,8 @@ def _logging_the_end(output: Output) -> Iterator[None]:
     """Prints what ends the process to *output*: the log of the call that let it out, not of its neighbours."""
     try:
         yield
-    except SystemExit:
+    except SystemExit as ending:
+        output.log(last_words(ending))
         raise
     except BaseException:
         output.log(traceback.format_exc())
