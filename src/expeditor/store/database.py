@@ -20,6 +20,9 @@ BUSY_TIMEOUT_MS = 5_000
 STATEMENTS_KEPT = 512
 """Compiled statements that a connection keeps, as many as apsw allows; writes of many rows have a form per number."""
 
+CHECKPOINT_PAGES = 4_000
+"""Size of the log, 16 MiB, at which it goes into the file: rows that are rewritten meanwhile are copied once."""
+
 PATIENCE_SECONDS = 0.05
 """So long patient work waits for a commit to join; then it gets one of its own."""
 
@@ -238,6 +241,7 @@ def _connect(path: Path) -> apsw.Connection:
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         _pragma(connection, path, "journal_mode", "wal")
         _pragma(connection, path, "synchronous", 2)
+        _pragma(connection, path, "wal_autocheckpoint", CHECKPOINT_PAGES)
         _pragma(connection, path, "foreign_keys", 1)
         return connection
 

@@ -139,6 +139,7 @@ class SandboxLedger:
         self._connection.set_busy_timeout(5_000)
         self._connection.pragma("journal_mode", "wal")
         self._connection.pragma("synchronous", 1)
+        self._connection.pragma("wal_autocheckpoint", 4_000)
         self._connection.execute(_SCHEMA)
         self._new_id = new_id
         self._lifetime = lifetime
