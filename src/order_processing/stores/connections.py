@@ -12,8 +12,8 @@ from order_processing.stores.contract import StoreUnavailableError
 BUSY_TIMEOUT_MS = 5_000
 
 CHECKPOINT_PAGES = 4_000
-"""Size of the log, 16 MiB, at which it goes into the file. An order is rewritten ten times within a second: with the 1,000
-pages of SQLite's own most versions were copied, now mostly the last."""
+"""Size of the log, 16 MiB, at which it goes into the file. An order is rewritten ten times within a second: with the
+1,000 pages that SQLite waits for most versions were copied, now mostly the last."""
 
 MIGRATIONS = "order_processing.stores.migrations"
 
